@@ -1,0 +1,102 @@
+"""Find the highest-scoring items of a large embedding space with as few score calls as possible, live in Jupyter."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from emb_opt_widgets.errors import (
+    DamagedFileError,
+    EmbOptError,
+    FileError,
+    FileInUseError,
+    FunctionError,
+    InputError,
+    MissingDependencyError,
+    NewerFileError,
+    StateError,
+    UnknownNodeError,
+)
+
+if TYPE_CHECKING:
+    from emb_opt_widgets.engine.items import Item, Items
+    from emb_opt_widgets.engine.status import SearchStatus
+    from emb_opt_widgets.files import load, replay
+    from emb_opt_widgets.results import BestItem, QueryTree, Results
+    from emb_opt_widgets.search import Search
+    from emb_opt_widgets.sources import as_source
+    from emb_opt_widgets.strategies import (
+        GradientQueries,
+        RLUpdate,
+        TopKContinuousUpdate,
+        TopKDiscreteUpdate,
+        TopKPrune,
+    )
+
+_WHERE = {
+    "Search": "search",
+    "load": "files",
+    "replay": "files",
+    "Item": "engine.items",
+    "Items": "engine.items",
+    "SearchStatus": "engine.status",
+    "BestItem": "results",
+    "QueryTree": "results",
+    "Results": "results",
+    "as_source": "sources",
+    "GradientQueries": "strategies",
+    "RLUpdate": "strategies",
+    "TopKContinuousUpdate": "strategies",
+    "TopKDiscreteUpdate": "strategies",
+    "TopKPrune": "strategies",
+}
+_MODULES = ("compat", "errors", "sources", "strategies", "testing")
+
+__all__ = [
+    "BestItem",
+    "DamagedFileError",
+    "EmbOptError",
+    "FileError",
+    "FileInUseError",
+    "FunctionError",
+    "GradientQueries",
+    "InputError",
+    "Item",
+    "Items",
+    "MissingDependencyError",
+    "NewerFileError",
+    "QueryTree",
+    "RLUpdate",
+    "Results",
+    "Search",
+    "SearchStatus",
+    "StateError",
+    "TopKContinuousUpdate",
+    "TopKDiscreteUpdate",
+    "TopKPrune",
+    "UnknownNodeError",
+    "as_source",
+    "load",
+    "replay",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("emb_opt_widgets")
+    if name in _WHERE:
+        value = getattr(importlib.import_module(f"emb_opt_widgets.{_WHERE[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"emb_opt_widgets.{name}")
+    raise AttributeError(f"module 'emb_opt_widgets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES, "__version__"])

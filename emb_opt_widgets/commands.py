@@ -1,0 +1,221 @@
+"""What a person may ask of a search: each command checked against the state, and turned into events.
+
+Knows nothing of threads: whoever holds the search decides when a command is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.adapt import as_update
+from emb_opt_widgets.engine.protocols import Choose, Update
+from emb_opt_widgets.engine.queries import Proposals
+from emb_opt_widgets.engine.rounds import Parts, proposals_event
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.status import NodeStatus
+from emb_opt_widgets.engine.view import SearchView, queries_of
+from emb_opt_widgets.errors import InputError, StateError, UnknownNodeError
+from emb_opt_widgets.strategies.gradient_queries import GradientQueries
+from emb_opt_widgets.strategies.topk import TopKContinuousUpdate
+
+__all__ = ["Command", "apply_command", "check_node"]
+
+Bodies = Sequence[ev.Body]
+_NONE = np.empty(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """One thing asked.
+
+    Attributes:
+        name: branch, prune_node, restore, undo, redo, set, pause, resume, step or stop.
+        arguments: By name; may hold live objects.
+        id: One effect for each id.
+        who: Who asks. note: Why.
+        plain: The arguments as plain values, for the log.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    id: str
+    who: str
+    note: str
+    plain: Mapping[str, Any]
+
+    def event(
+        self,
+        nodes: npt.NDArray[Any] = _NONE,
+        before: npt.NDArray[Any] | int = 0,
+        after: npt.NDArray[Any] | int = 0,
+        **more: Any,
+    ) -> ev.Commanded:
+        """The command as an event, with the nodes it changes."""
+        nodes = np.asarray(nodes, np.int32)
+        states = [np.broadcast_to(np.asarray(v, np.int8), nodes.shape).copy() for v in (before, after)]
+        return ev.Commanded(self.id, self.name, self.plain, self.who, self.note, nodes, *states, **more)
+
+
+def check_node(state: State, node: Any) -> int:
+    """A node's id, checked.
+
+    Raises:
+        UnknownNodeError: The tree has no such node.
+    """
+    whole = isinstance(node, (int, np.integer)) and not isinstance(node, bool)
+    if not whole or not 0 <= node < state.n_nodes:
+        raise UnknownNodeError(
+            "There is no such node",
+            expected=f"an id from 0 to {state.n_nodes - 1}" if state.n_nodes else "a node of the tree, which is empty yet",
+            got=repr(node),
+            hint="search.tree lists the nodes",
+        )
+    return int(node)
+
+
+def apply_command(command: Command, state: State, parts: Parts) -> Bodies:
+    """The events of a command.
+
+    Raises:
+        InputError, StateError: It does not fit the state; nothing was changed.
+    """
+    match command.name:
+        case "branch":
+            return _branch(command, state, parts)
+        case "prune_node":
+            return [_prune(command, state)]
+        case "restore":
+            return [_restore(command, state)]
+        case "undo":
+            return [_undo(command, state)]
+        case "redo":
+            return [_redo(command, state)]
+        case "set":
+            before = {key: state.config.get(key) for key in command.plain}
+            return [command.event(config=dict(command.plain), config_before=before)]
+        case _:
+            return [command.event()]
+
+
+def _branch(command: Command, state: State, parts: Parts) -> Bodies:
+    node, item, embedding = (command.arguments.get(k) for k in ("node", "item", "embedding"))
+    if state.calls_left == 0:
+        raise StateError(
+            "A branch would have nothing to spend: the budget is spent",
+            hint="Raise it first: set(budget=…)",
+        )
+    if embedding is not None:
+        made = _at_point(embedding, -1 if node is None else check_node(state, node), "a given vector", state)
+    elif item is not None:
+        row = state.ids.row(item)
+        if row is not None:
+            vector, found_by = state.items["embedding"][row], int(state.items["node"][row])
+        else:
+            vector, found_by = parts.source.vectors(np.array([item], object))[0], -1
+        made = _at_point(vector, found_by if node is None else check_node(state, node), f"at item {item}", state)
+    else:
+        made = _from_node(command, check_node(state, node), state, parts)
+    event = proposals_event(state, replace(made, memory=None), command.id)
+    new = np.arange(state.n_nodes, state.n_nodes + len(made))
+    return [event, command.event(new, NodeStatus.UNDONE, NodeStatus.ACTIVE)]
+
+
+def _at_point(vector: Any, parent: int, reason: str, state: State) -> Proposals:
+    point = np.asarray(vector, np.float64)
+    if point.ndim != 1 or (state.dim and point.shape != (state.dim,)) or not np.isfinite(point).all():
+        raise InputError(
+            "The vector to branch from is not usable",
+            expected=f"{state.dim or 'd'} finite numbers",
+            got=f"shape {point.shape}" if point.shape != (state.dim,) else "NaN or infinity",
+        )
+    return Proposals(point[None], np.array([parent]), "branch", reason)
+
+
+def _from_node(command: Command, node: int, state: State, parts: Parts) -> Proposals:
+    queries = queries_of(state, np.array([node]), parts.gather.light)
+    if not queries.valid.any():
+        raise StateError(
+            f"Node {node} has no scored hits to branch from",
+            hint="Wait until its round is scored, or branch from an item or an embedding",
+        )
+    update: Update = parts.update
+    if command.arguments.get("update") is not None:
+        update = as_update(command.arguments["update"])
+    elif isinstance(update, Choose):
+        update = GradientQueries(TopKContinuousUpdate(3), (0.1, 0.5, 1.0, 5.0))
+    made = update.propose(queries, SearchView(state, parts.source.source, parts.cache))
+    if not len(made):
+        raise StateError(f"The update made no query from node {node}", hint="Pass another: branch(node, update=…)")
+    return replace(made, operator="branch")
+
+
+def _prune(command: Command, state: State) -> ev.Commanded:
+    node = check_node(state, command.arguments["node"])
+    nodes = np.array([node])
+    if command.arguments.get("subtree", True):
+        nodes = np.concatenate([nodes, state.descendants(node)])
+    nodes = nodes[state.nodes["status"][nodes] == NodeStatus.ACTIVE]
+    if not len(nodes):
+        raise StateError(
+            f"Node {node} is {_status(state, node)} already, and so is all below it", hint="restore(node) reverses a prune"
+        )
+    return command.event(nodes, NodeStatus.ACTIVE, NodeStatus.PRUNED)
+
+
+def _restore(command: Command, state: State) -> ev.Commanded:
+    node = check_node(state, command.arguments["node"])
+    status = NodeStatus(state.nodes["status"][node])
+    if status is not NodeStatus.PRUNED:
+        hints = {
+            NodeStatus.ACTIVE: "It is active; there is nothing to restore",
+            NodeStatus.REMOVED: "Nothing in it can be used: " + state.status_reasons.get(node, ""),
+            NodeStatus.UNDONE: "It was undone: redo() brings it back",
+        }
+        raise StateError(f"Node {node} is not pruned but {status}", hint=hints[status])
+    nodes = np.array([node])
+    for event in reversed(list(state.commands.values())):
+        if event.name == "prune_node" and node in event.nodes:
+            below = np.concatenate([nodes, state.descendants(node)])
+            nodes = np.intersect1d(event.nodes, below)
+            break
+    nodes = nodes[state.nodes["status"][nodes] == NodeStatus.PRUNED]
+    return command.event(nodes, NodeStatus.PRUNED, NodeStatus.ACTIVE)
+
+
+def _undo(command: Command, state: State) -> ev.Commanded:
+    if not state.undoable:
+        raise StateError("There is nothing to undo")
+    done = state.commands[state.undoable[-1]]
+    nodes = np.asarray(done.nodes, np.int64)
+    if done.name == "branch":
+        nodes = np.unique(np.concatenate([nodes, *(state.descendants(int(n)) for n in nodes)]))
+        nodes = nodes[state.nodes["status"][nodes] == NodeStatus.ACTIVE]
+        return command.event(nodes, NodeStatus.ACTIVE, NodeStatus.UNDONE, target=done.id)
+    same = state.nodes["status"][nodes] == done.after if len(nodes) else np.zeros(0, np.bool_)
+    return command.event(
+        nodes[same], done.after[same], done.before[same],
+        config=done.config_before, config_before=done.config, target=done.id,
+    )  # fmt: skip
+
+
+def _redo(command: Command, state: State) -> ev.Commanded:
+    if not state.redoable:
+        raise StateError("There is nothing to redo")
+    target = state.redoable[-1]
+    undone = next(e for e in reversed(list(state.commands.values())) if e.name == "undo" and e.target == target)
+    nodes = np.asarray(undone.nodes, np.int64)
+    same = state.nodes["status"][nodes] == undone.after if len(nodes) else np.zeros(0, np.bool_)
+    return command.event(
+        nodes[same], undone.after[same], undone.before[same],
+        config=undone.config_before, config_before=undone.config, target=target,
+    )  # fmt: skip
+
+
+def _status(state: State, node: int) -> NodeStatus:
+    return NodeStatus(state.nodes["status"][node])

@@ -1,0 +1,155 @@
+"""What a user's filter or score function answered, read into columns.
+
+Accepts an array-like of numbers, or one response for each item: an object or mapping with `valid`, and
+`score` and `data` where they apply (the reference library's `FilterResponse` and `ScoreResponse`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.errors import FunctionError
+
+__all__ = ["Answer", "read_filter", "read_scores", "to_array"]
+
+FILTER_INVALID = "filter response invalid"
+SCORE_INVALID = "score response invalid"
+SCORE_NULL = "null score"
+SCORE_NOT_FINITE = "non-finite score"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One batch's answer.
+
+    Attributes:
+        values: `(n,)` float64 scores (NaN: none), or bool verdicts.
+        reasons: Place in the batch, as text, to why it has no score or is filtered out.
+        data: What else was answered, one mapping or None for each item; None when nothing was.
+    """
+
+    values: npt.NDArray[Any]
+    reasons: Mapping[str, str]
+    data: Sequence[Mapping[str, Any] | None] | None = None
+
+
+def to_array(value: Any) -> Any:
+    """A torch tensor, on whatever device, as numpy; anything else as it is."""
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        value = value.detach().cpu()
+        return value.float().numpy() if str(value.dtype) == "torch.bfloat16" else value.numpy()
+    return value
+
+
+def _rows(value: Any, n: int, name: str, wanted: str) -> list[Any] | npt.NDArray[Any]:
+    value = to_array(value)
+    if not isinstance(value, (list, tuple)):
+        try:
+            value = np.asarray(value)
+        except Exception as error:
+            raise _wrong(name, wanted, type(value).__name__) from error
+        if value.ndim == 2 and value.shape[1] == 1:
+            value = value[:, 0]
+        if value.ndim != 1:
+            got = "None" if value.dtype == object and value.ndim == 0 else f"an array of shape {value.shape}"
+            raise _wrong(name, wanted, got)
+    if len(value) != n:
+        raise _wrong(name, wanted, f"{len(value)} values")
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _wrong(name: str, wanted: str, got: str) -> FunctionError:
+    return FunctionError(
+        f"The {name} function returned the wrong thing",
+        expected=wanted,
+        got=got,
+        hint="Return one value for each item of the batch, in the batch's order",
+    )
+
+
+def _is_response(value: Any) -> bool:
+    return isinstance(value, Mapping) or hasattr(value, "valid")
+
+
+def _field(response: Any, field: str) -> Any:
+    if isinstance(response, Mapping):
+        return response.get(field)
+    return getattr(response, field, None)
+
+
+def _number(value: Any, name: str, wanted: str) -> float:
+    value = to_array(value)
+    if value is None:
+        return float("nan")
+    if isinstance(value, (str, bytes)):
+        raise _wrong(name, wanted, f"a {type(value).__name__} ({value!r:.40})")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise _wrong(name, wanted, f"a {type(value).__name__} ({value!r:.40})") from error
+
+
+def read_scores(value: Any, n: int) -> Answer:
+    """Scores of `n` items.
+
+    Raises:
+        FunctionError: Not one score for each item.
+    """
+    wanted = f"{n} scores (numbers, None, or score responses)"
+    rows = _rows(value, n, "score", wanted)
+    reasons: dict[str, str] = {}
+    data: list[Mapping[str, Any] | None] | None = None
+    if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiub":
+        values = rows.astype(np.float64)
+    else:
+        values = np.empty(n, np.float64)
+        for i, row in enumerate(rows):
+            if row is None or not _is_response(row):
+                values[i] = _number(row, "score", wanted)
+                if row is None:
+                    reasons[str(i)] = SCORE_NULL
+                continue
+            score = _field(row, "score")
+            values[i] = _number(score, "score", wanted)
+            if not _field(row, "valid"):
+                values[i], reasons[str(i)] = np.nan, SCORE_INVALID
+            elif score is None:
+                reasons[str(i)] = SCORE_NULL
+            if extra := _field(row, "data"):
+                data = data or [None] * n
+                data[i] = dict(extra)
+    for i in np.flatnonzero(~np.isfinite(values)):
+        reasons.setdefault(str(i), f"{SCORE_NOT_FINITE} ({values[i]})")
+    return Answer(np.where(np.isfinite(values), values, np.nan), reasons, data)
+
+
+def read_filter(value: Any, n: int) -> Answer:
+    """Verdicts on `n` items.
+
+    Raises:
+        FunctionError: Not one verdict for each item.
+    """
+    wanted = f"{n} verdicts (True or False, or filter responses)"
+    rows = _rows(value, n, "filter", wanted)
+    data: list[Mapping[str, Any] | None] | None = None
+    if isinstance(rows, np.ndarray) and rows.dtype == np.bool_:
+        values = rows
+    else:
+        values = np.empty(n, np.bool_)
+        for i, row in enumerate(rows):
+            if row is not None and _is_response(row):
+                values[i] = bool(_field(row, "valid"))
+                if extra := _field(row, "data"):
+                    data = data or [None] * n
+                    data[i] = dict(extra)
+            elif isinstance(row, (bool, np.bool_)) or (isinstance(row, (int, np.integer)) and row in (0, 1)):
+                values[i] = bool(row)
+            else:
+                raise _wrong("filter", wanted, f"a {type(row).__name__} ({row!r:.40})")
+    reasons = {str(i): FILTER_INVALID for i in np.flatnonzero(~values)}
+    return Answer(values, reasons, data)

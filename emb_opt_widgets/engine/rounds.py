@@ -1,0 +1,316 @@
+"""The round: what happens next, given the state.
+
+    propose → retrieve → filter → choose → score → prune
+
+Each step reads the state and yields event bodies; whoever drives it folds them before asking for more.
+Nothing else is kept, so a round that was cut off anywhere goes on from the folded state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.calls import Caller
+from emb_opt_widgets.engine.hits import Hits
+from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.protocols import Choose, Prune, Update
+from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.statistics import query_statistics
+from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
+from emb_opt_widgets.engine.view import SearchView, queries_of
+from emb_opt_widgets.errors import FunctionError
+
+__all__ = ["Gather", "Parts", "proposals_event", "run_round", "verdict"]
+
+STALL_ROUNDS = 20
+
+
+class Gather:
+    """Rows to `Items` with their payload, from the source; the last batch fetched is kept at hand."""
+
+    def __init__(self, state: State, source: BoundSource) -> None:
+        self._state = state
+        self._source = source
+        self._held: Items | None = None
+        self._place: dict[int, int] = {}
+
+    def hold(self, rows: npt.NDArray[Any], items: Items) -> None:
+        """Keep these at hand until the next batch."""
+        self._held = items
+        self._place = dict(zip(rows.tolist(), range(len(rows))))
+
+    def payload(self, rows: npt.NDArray[Any]) -> Items:
+        """Items with their payload and what functions answered about them."""
+        state = self._state
+        places = [self._place.get(r) for r in rows.tolist()]
+        if self._held is not None and None not in places:
+            items = self._held if len(rows) == len(self._held) and places == list(range(len(rows))) else None
+            items = items or self._held.take(np.array(places, np.int64))
+        else:
+            items = self._source.fetch(state.ids.take(rows))
+        extra = [state.extra.get(r) for r in rows.tolist()] if state.extra else None
+        return items.with_columns(state.items["score"][rows], extra)
+
+    def light(self, rows: npt.NDArray[Any]) -> Items:
+        """Items as the state knows them: ids, embeddings, scores. Payload is fetched if somebody looks at it."""
+        state = self._state
+        return Items(
+            state.ids.take(rows),
+            state.items["embedding"][rows],
+            scores=state.items["score"][rows],
+            later=lambda: self.payload(rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a round is made with, resolved from the configuration.
+
+    Attributes:
+        source: What is searched. filter, score: callers, or None. update, prune: strategies.
+        gather: Rows to items. cache: the strategy's scratch space.
+    """
+
+    source: BoundSource
+    gather: Gather
+    filter: Caller | None
+    score: Caller | None
+    update: Update
+    prune: Prune | None
+    starts: Callable[[], Proposals]
+    cache: dict[str, Any] = field(default_factory=dict)
+
+
+Bodies = Sequence[ev.Body]
+
+
+def verdict(state: State) -> ev.Finished | None:
+    """Whether the search is over before its next round, and how."""
+    if state.phase is not Phase.PROPOSE:
+        return None
+    if state.until is not None and state.n_rounds >= state.until:
+        return ev.Finished(Ending.ROUNDS.name, Ending.ROUNDS.value)
+    if state.calls_left == 0:
+        return ev.Finished(Ending.BUDGET.name, Ending.BUDGET.value)
+    if state.until is None and state.idle_rounds >= STALL_ROUNDS:
+        return ev.Finished(Ending.STALLED.name, Ending.STALLED.value.format(n=STALL_ROUNDS))
+    return None
+
+
+def run_round(state: State, parts: Parts, gate: Callable[[], bool]) -> Iterator[Bodies]:
+    """The events of one round, or of the rest of one.
+
+    Args:
+        state: The fold; whoever iterates applies each yielded group before going on.
+        parts: What the round is made with.
+        gate: Asked before every call of a user's function; once False, the round comes to rest and the
+            iterator ends with the round unfinished.
+
+    Yields:
+        Bodies that belong together, to be kept all or none; an empty group while calls are under way.
+    """
+    if state.phase is Phase.PROPOSE:
+        yield [_propose(state, parts)]
+        if not len(state.pending()):
+            yield [ev.Finished(Ending.EXHAUSTED.name, Ending.EXHAUSTED.value)]
+            return
+    if state.phase is Phase.RETRIEVE:
+        yield [_retrieve(state, parts)]
+    if state.phase is Phase.FILTER and parts.filter is not None:
+        fresh = state.pool[state.items["status"][state.pool] == ItemStatus.NEW]
+        for answered in parts.filter(fresh, gate):
+            yield [] if answered is None else [_filtered(*answered)]
+    if state.phase is Phase.CHOOSE:
+        yield [_choose(state, parts)]
+    if state.phase is Phase.SCORE and parts.score is not None:
+        yield from _score(state, parts.score, gate)
+    if state.phase is Phase.PRUNE or (state.phase is Phase.SCORE and not len(state.unscored())):
+        yield _prune(state, parts)
+
+
+def _propose(state: State, parts: Parts) -> ev.QueriesMade:
+    if not state.n_nodes:
+        return proposals_event(state, parts.starts())
+    view = SearchView(state, parts.source.source, parts.cache)
+    queries = queries_of(state, state.frontier(), parts.gather.light)
+    return proposals_event(state, parts.update.propose(queries, view))
+
+
+def proposals_event(state: State, made: Proposals, command: str | None = None) -> ev.QueriesMade:
+    """Proposals as an event, checked.
+
+    Raises:
+        FunctionError: They are not finite, of the wrong width, or of unknown parents.
+    """
+    m = len(made)
+    embeddings = np.ascontiguousarray(made.embeddings, np.float64)
+    width = state.dim or embeddings.shape[-1]
+    parents = np.asarray(made.parents, np.int32)
+    fine = embeddings.shape == (m, width) and bool(np.isfinite(embeddings).all())
+    if not fine or (m and not (-1 <= parents.min() and parents.max() < max(state.n_nodes, 1))):
+        raise FunctionError(
+            "The update proposed queries that cannot be used",
+            expected=f"finite embeddings of shape (m, {width}) and parents that are in the tree (or -1)",
+            got=f"embeddings of shape {embeddings.shape}, parents {parents[:5].tolist()}…",
+        )
+    each = [[v] * m if isinstance(v, str) else list(v) for v in (made.operator, made.reason)]
+    propensity = np.ones(m) if made.propensity is None else np.asarray(made.propensity, np.float64)
+    return ev.QueriesMade(
+        state.round, parents, embeddings, each[0], each[1], propensity, made.gradients, made.steps, made.items,
+        made.memory, command,
+    )  # fmt: skip
+
+
+def _retrieve(state: State, parts: Parts) -> ev.Looked:
+    nodes = state.pending()
+    given = [int(n) for n in nodes if int(n) in state.given] if state.given else []
+    asking = np.array([n for n in nodes if int(n) not in state.given], np.int64) if given else nodes
+    ids, owner, items = _ask(state, parts.source, asking)
+    if given:
+        own = [state.given[n] for n in given]
+        ids = np.concatenate([ids.astype(object), *[np.asarray(i, object) for i in own]])
+        owner = np.concatenate([owner, np.repeat(given, [len(i) for i in own])])
+        order = np.argsort(owner, kind="stable")
+        ids, owner = ids[order], owner[order]
+    rows, new_ids = state.ids.number(ids)
+    if len(state.looks) or given:
+        rows, owner = _distinct(rows, owner)
+    offsets = np.searchsorted(owner, np.concatenate([nodes, [np.iinfo(np.int64).max]]))
+    fresh = _payload(parts.source, new_ids, items)
+    if fresh is not None:
+        parts.gather.hold(np.arange(len(state.ids), len(state.ids) + len(new_ids)), fresh)
+    volatile = parts.source.volatile and fresh is not None
+    return ev.Looked(
+        state.round, nodes.astype(np.int32), offsets.astype(np.int64), rows, new_ids,
+        filtered=parts.filter is not None,
+        vectors=fresh.embeddings if fresh is not None and volatile else None,
+        payload=_plain(fresh) if fresh is not None and volatile else None,
+        embeddings=None if fresh is None else fresh.embeddings,
+    )  # fmt: skip
+
+
+def _ask(
+    state: State, source: BoundSource, nodes: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], Items | None]:
+    """One batched source call for these nodes: hit ids, the node of each, and payload that came along."""
+    if not len(nodes):
+        return np.empty(0, np.int64), np.empty(0, np.int64), None
+    points, owner = [state.nodes["embedding"][nodes]], [nodes]
+    for node in nodes if state.looks else ():
+        if int(node) in state.looks:
+            gradient, steps = state.looks[int(node)]
+            points.append(state.nodes["embedding"][node] + gradient[None, :] * np.asarray(steps)[:, None])
+            owner.append(np.full(len(steps), node))
+    owners = np.concatenate(owner)
+    order = np.argsort(owners, kind="stable")
+    hits = source.search(np.concatenate(points)[order], int(state.config["k"]))
+    return hits.ids, np.repeat(owners[order], np.diff(hits.offsets)), hits.items
+
+
+def _distinct(
+    rows: npt.NDArray[np.int32], owner: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Each row once for each node, where it first stands."""
+    key = owner.astype(np.int64) * (int(rows.max(initial=0)) + 1) + rows
+    _, first = np.unique(key, return_index=True)
+    first.sort()
+    return rows[first], owner[first]
+
+
+def _payload(source: BoundSource, ids: npt.NDArray[Any], items: Items | None) -> Items | None:
+    if not len(ids):
+        return None
+    if items is None:
+        return source.fetch(ids)
+    place = {i: at for at, i in enumerate(items.ids.tolist())}
+    return items.take(np.array([place[i] for i in ids.tolist()], np.int64))
+
+
+def _plain(items: Items) -> list[Any]:
+    return [[None if items.items is None else items.items[i], items.row_data(i)] for i in range(len(items))]
+
+
+def _filtered(rows: npt.NDArray[np.int32], answer: Any) -> ev.Filtered:
+    return ev.Filtered(rows, answer.values, answer.reasons, answer.data)
+
+
+def _choose(state: State, parts: Parts) -> ev.Chosen:
+    rows = state.pool[state.items["status"][state.pool] == ItemStatus.CANDIDATE]
+    left = state.calls_left
+    choice = Choice(np.arange(len(rows)))
+    if isinstance(parts.update, Choose) and len(rows):
+        view = SearchView(state, parts.source.source, parts.cache)
+        choice = parts.update.choose(parts.gather.light(rows), view)
+    elif left is not None and len(rows) > left:
+        choice = Choice(_fair_order(state, rows))
+    positions = np.asarray(choice.positions, np.int64)[:left]
+    propensity = None if choice.propensity is None else choice.propensity[: len(positions)]
+    return ev.Chosen(state.round, rows[positions], propensity, choice.memory)
+
+
+def _fair_order(state: State, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Where not all can be paid: every query's nearest hit first, then every query's second, and so on."""
+    nodes = np.flatnonzero(state.nodes["round"] == state.round)
+    found, offsets = state.hits.gather(nodes)
+    rank = np.arange(len(found)) - np.repeat(offsets[:-1], np.diff(offsets))
+    best = dict[int, int]()
+    for row, r in zip(found.tolist(), rank.tolist()):
+        best[row] = min(r, best.get(row, r))
+    ranks = np.array([best[r] for r in rows.tolist()])
+    return np.argsort(ranks, kind="stable")
+
+
+def _score(state: State, score: Caller, gate: Callable[[], bool]) -> Iterator[Bodies]:
+    for answered in score(state.unscored(), gate):
+        if answered is None:
+            yield []
+            continue
+        rows, answer = answered
+        yield [ev.Scored(rows, answer.values, answer.reasons, answer.data)]
+
+
+def _prune(state: State, parts: Parts) -> Bodies:
+    out: list[ev.Body] = []
+    looked = np.flatnonzero((state.nodes["round"] == state.round))
+    queries = queries_of(state, looked, parts.gather.light)
+    n_valid, mean, best = query_statistics(queries)
+    going = state.frontier()
+    for reason, nodes in _emptied(state, going):
+        out.append(ev.Pruned(nodes, "search", reason))
+        going = np.setdiff1d(going, nodes)
+    judged = going[~state.nodes["kept"][going]]
+    if parts.prune is not None and len(judged):
+        asked = queries_of(state, judged, parts.gather.light)
+        keep = np.asarray(parts.prune.keep(asked), np.bool_)
+        if keep.shape != (len(judged),):
+            raise FunctionError(
+                "The prune function returned the wrong thing",
+                expected=f"{len(judged)} verdicts, one for each query",
+                got=f"shape {keep.shape}",
+            )
+        if not keep.all():
+            out.append(ev.Pruned(judged[~keep].astype(np.int32), "pruner", "prune response invalid"))
+    scored = int((state.items["status"][state.chosen] >= ItemStatus.SCORED).sum())
+    out.append(ev.RoundEnded(state.round, looked.astype(np.int32), n_valid, mean, best, scored))
+    return out
+
+
+def _emptied(state: State, nodes: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
+    rows, offsets = state.hits.gather(nodes)
+    lengths = np.diff(offsets)
+    alive = np.isin(state.items["status"][rows], (ItemStatus.CANDIDATE, ItemStatus.SCORED))
+    left = np.concatenate([[0], np.cumsum(alive)])[offsets]
+    none = nodes[lengths == 0].astype(np.int32)
+    dead = nodes[(lengths > 0) & (np.diff(left) == 0)].astype(np.int32)
+    if len(none):
+        yield "query returned no results", none
+    if len(dead):
+        yield "all query results removed", dead

@@ -1,0 +1,326 @@
+"""The state of a search: the fold of its events.
+
+`State.apply` is the one place where a state changes; a live, a resumed and a replayed search are equal
+because they fold the same events. Knows nothing of threads, files or the user's functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.arrays import Columns, RaggedColumn
+from emb_opt_widgets.engine.ids import IdTable
+from emb_opt_widgets.engine.items import as_ids
+from emb_opt_widgets.engine.status import Ending, ItemStatus, NodeStatus, Phase, SearchStatus
+
+__all__ = ["State"]
+
+Fetch = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+
+
+class State:
+    """Everything known of one search, as columns.
+
+    Args:
+        fetch: Ids to embeddings `(n, d)`, for events that do not carry them. None: embeddings are not kept
+            (a file opened only to be looked at).
+    """
+
+    def __init__(self, fetch: Fetch | None = None) -> None:
+        self._fetch = fetch
+        self.config: dict[str, Any] = {}
+        self.source: Mapping[str, Any] = {}
+        self.seed = 0
+        self.status = SearchStatus.READY
+        self.ending: str | None = None
+        self.reason = "Not started yet: run() or start()."
+        self.until: int | None = None
+        self.phase = Phase.PROPOSE
+        self.round = 0
+        self.n_rounds = 0
+        self.n_scored = 0
+        self.idle_rounds = 0
+        self.best_row = -1
+        self.memory: Mapping[str, Any] | None = None
+        self.dim = 0
+        self.nodes = Columns({})
+        self.items = Columns({})
+        self.hits = RaggedColumn()
+        self.operators: list[str] = []
+        self.reasons: list[str] = []
+        self.status_reasons: dict[int, str] = {}
+        self.looks: dict[int, tuple[Any, Any]] = {}
+        self.given: dict[int, npt.NDArray[Any]] = {}
+        self.ids = IdTable()
+        self.item_reasons: dict[int, str] = {}
+        self.extra: dict[int, dict[str, Any]] = {}
+        self.payload: dict[int, Any] = {}
+        self.pool = np.empty(0, np.int32)
+        self.chosen = np.empty(0, np.int32)
+        self.commands: dict[str, ev.Commanded] = {}
+        self.undoable: list[str] = []
+        self.redoable: list[str] = []
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    @property
+    def sign(self) -> float:
+        """1.0 when high scores are sought, else -1.0."""
+        return -1.0 if self.config.get("direction") == "minimize" else 1.0
+
+    @property
+    def n_nodes(self) -> int:
+        return len(self.nodes)
+
+    @property
+    def calls_left(self) -> int | None:
+        """Score calls the budget still allows; None without a budget."""
+        budget = self.config.get("budget")
+        return None if budget is None else max(0, int(budget) - self.n_scored)
+
+    def pending(self) -> npt.NDArray[np.int64]:
+        """Active nodes that have not looked yet."""
+        return np.flatnonzero((self.nodes["status"] == NodeStatus.ACTIVE) & (self.nodes["round"] < 0))
+
+    def frontier(self) -> npt.NDArray[np.int64]:
+        """Active nodes that have looked and have not been expanded yet."""
+        n = self.nodes
+        return np.flatnonzero((n["status"] == NodeStatus.ACTIVE) & (n["round"] >= 0) & ~n["expanded"])
+
+    def unscored(self) -> npt.NDArray[np.int32]:
+        """Chosen rows whose scores are still to come, in order; without those that only inactive nodes found."""
+        rows = self.chosen[self.items["status"][self.chosen] == ItemStatus.CANDIDATE]
+        looked = self.nodes["round"] == self.round
+        active = looked & (self.nodes["status"] == NodeStatus.ACTIVE)
+        if len(rows) and active.sum() < looked.sum():
+            wanted, _ = self.hits.gather(np.flatnonzero(active))
+            rows = rows[np.isin(rows, wanted)]
+        return rows
+
+    def descendants(self, node: int) -> npt.NDArray[np.int64]:
+        """The nodes below `node`, without it."""
+        parent = self.nodes["parent"]
+        inside = np.zeros(len(parent), np.bool_)
+        newest = np.array([node])
+        while len(newest):
+            newest = np.flatnonzero(np.isin(parent, newest))
+            inside[newest] = True
+        return np.flatnonzero(inside)
+
+    # -- folding -------------------------------------------------------------------------------------------
+
+    def apply(self, body: ev.Body) -> None:
+        """Fold one event in."""
+        _FOLDS[body.kind](self, body)
+
+    def _created(self, body: ev.Created) -> None:
+        self.config = dict(body.config)
+        self.source = body.source
+        self.seed = body.seed
+        self.dim = int(body.source.get("dim") or 0)
+
+    def _allocate(self, dim: int) -> None:
+        self.dim = dim
+        self.nodes = Columns(
+            {
+                "parent": (np.int32, ()), "root": (np.int32, ()), "round": (np.int32, ()),
+                "made": (np.int32, ()), "status": (np.int8, ()), "expanded": (np.bool_, ()),
+                "kept": (np.bool_, ()), "n_hits": (np.int32, ()), "n_new": (np.int32, ()),
+                "mean": (np.float64, ()), "max": (np.float64, ()), "propensity": (np.float64, ()),
+                "embedding": (np.float64, (dim,)),
+            }
+        )  # fmt: skip
+        width = dim if self._fetch is not None else 0
+        self.items = Columns(
+            {
+                "status": (np.int8, ()), "score": (np.float64, ()), "round": (np.int32, ()),
+                "node": (np.int32, ()), "call": (np.int32, ()),
+                "embedding": (np.dtype(self.source.get("dtype", "float32")), (width,)),
+            }
+        )  # fmt: skip
+
+    def _started(self, body: ev.Started | ev.Resumed) -> None:
+        self.status = SearchStatus.RUNNING
+        self.ending = None
+        self.reason = "Running."
+        self.until = body.until
+        self.idle_rounds = 0
+
+    def _queries(self, body: ev.QueriesMade) -> None:
+        m = len(body.parents)
+        if not self.dim or not self.n_nodes:
+            self._allocate(body.embeddings.shape[1])
+        first = self.n_nodes
+        if body.command is None:
+            self.nodes["expanded"][self.frontier()] = True
+            self.memory = body.memory if body.memory is not None else self.memory
+            self.phase = Phase.RETRIEVE
+        parents = np.asarray(body.parents, np.int32)
+        roots = np.arange(first, first + m, dtype=np.int32)
+        for i, parent in enumerate(parents):
+            if parent >= 0:
+                roots[i] = self.nodes["root"][parent] if parent < first else roots[parent - first]
+        self.nodes.extend(
+            m, parent=parents, root=roots, round=-1, made=body.round, status=NodeStatus.ACTIVE, expanded=False,
+            kept=body.command is not None, n_hits=0, n_new=0, mean=np.nan, max=np.nan,
+            propensity=body.propensity, embedding=body.embeddings,
+        )  # fmt: skip
+        self.hits.extend(m)
+        self.operators.extend(body.operator)
+        self.reasons.extend(body.reason)
+        for i in range(m):
+            if body.gradients is not None and body.steps is not None and len(body.steps):
+                self.looks[first + i] = (body.gradients[i], body.steps)
+            if body.items is not None:
+                self.given[first + i] = body.items[i]
+
+    def _hits(self, body: ev.Looked) -> None:
+        new = len(body.new_ids)
+        first = len(self.ids)
+        nodes = np.asarray(body.nodes, np.int64)
+        if new:
+            self._add_items(body, first)
+        self.hits.set(nodes, body.rows, body.offsets)
+        self.nodes["round"][nodes] = body.round
+        self.nodes["n_hits"][nodes] = np.diff(body.offsets)
+        self.nodes["n_new"][nodes] = np.bincount(
+            np.searchsorted(nodes, self.items["node"][first:]) if new else [], minlength=len(nodes)
+        )
+        pool, order = np.unique(body.rows, return_index=True)
+        self.pool = pool[np.argsort(order)].astype(np.int32)
+        self.chosen = np.empty(0, np.int32)
+        self.phase = Phase.FILTER if body.filtered else Phase.CHOOSE
+
+    def _add_items(self, body: ev.Looked, first: int) -> None:
+        _, at = np.unique(body.rows, return_index=True)
+        owner = np.searchsorted(body.offsets, at, side="right") - 1
+        finder = np.full(first + len(body.new_ids), -1, np.int32)
+        finder[body.rows[at]] = np.asarray(body.nodes)[owner]
+        self._extend_items(body, ItemStatus.NEW if body.filtered else ItemStatus.CANDIDATE, finder[first:])
+
+    def _added(self, body: ev.Added) -> None:
+        self._extend_items(body, ItemStatus.CANDIDATE, -1)
+
+    def _extend_items(self, body: ev.Looked | ev.Added, status: ItemStatus, finder: Any) -> None:
+        ids = as_ids(body.new_ids)
+        first = len(self.ids)
+        embeddings: Any = 0.0
+        if self._fetch is not None:
+            embeddings = body.embeddings if body.embeddings is not None else body.vectors
+            if embeddings is None:
+                embeddings = self._fetch(ids)
+        self.items.extend(
+            len(ids), status=status, score=np.nan, round=body.round, node=finder, call=-1, embedding=embeddings
+        )
+        self.ids.add(ids)
+        if body.payload is not None:
+            self.payload.update(zip(range(first, first + len(ids)), body.payload))
+
+    def _answered(self, rows: Any, reasons: Mapping[str, str], data: Sequence[Any] | None) -> None:
+        for place, reason in reasons.items():
+            self.item_reasons[int(rows[int(place)])] = reason
+        if data is not None:
+            for row, answer in zip(rows, data):
+                if answer:
+                    self.extra.setdefault(int(row), {}).update(answer)
+
+    def _filtered(self, body: ev.Filtered) -> None:
+        valid = np.asarray(body.valid, np.bool_)
+        self.items["status"][body.rows] = np.where(valid, ItemStatus.CANDIDATE, ItemStatus.FILTERED)
+        self._answered(body.rows, body.reasons, body.data)
+        if self.phase == Phase.FILTER and not (self.items["status"][self.pool] == ItemStatus.NEW).any():
+            self.phase = Phase.CHOOSE
+
+    def _chosen(self, body: ev.Chosen) -> None:
+        self.chosen = np.asarray(body.rows, np.int32)
+        self.memory = body.memory if body.memory is not None else self.memory
+        self.phase = Phase.SCORE if len(self.chosen) else Phase.PRUNE
+
+    def _scored(self, body: ev.Scored) -> None:
+        rows = np.asarray(body.rows)
+        ok = np.isfinite(body.values)
+        self.items["status"][rows] = np.where(ok, ItemStatus.SCORED, ItemStatus.FAILED)
+        self.items["score"][rows] = np.where(ok, body.values, np.nan)
+        self.items["call"][rows] = np.arange(self.n_scored, self.n_scored + len(rows))
+        self.items["round"][rows] = self.round
+        self.n_scored += len(rows)
+        self._answered(rows, body.reasons, body.data)
+        if ok.any():
+            gains = np.where(ok, np.asarray(body.values) * self.sign, -np.inf)
+            top = int(np.argmax(gains))
+            if self.best_row < 0 or gains[top] > self.items["score"][self.best_row] * self.sign:
+                self.best_row = int(rows[top])
+        if self.phase == Phase.SCORE and not len(self.unscored()):
+            self.phase = Phase.PRUNE
+
+    def _pruned(self, body: ev.Pruned) -> None:
+        status = NodeStatus.PRUNED if body.by == "pruner" else NodeStatus.REMOVED
+        self.nodes["status"][body.nodes] = status
+        self.status_reasons.update((int(node), body.reason) for node in body.nodes)
+
+    def _round_ended(self, body: ev.RoundEnded) -> None:
+        self.nodes["mean"][body.nodes] = body.mean
+        self.nodes["max"][body.nodes] = body.max
+        self.nodes["kept"][body.nodes] = False
+        self.idle_rounds = 0 if body.n_scored else self.idle_rounds + 1
+        self.round = body.round + 1
+        self.n_rounds += 1
+        self.pool = self.chosen = np.empty(0, np.int32)
+        self.phase = Phase.PROPOSE
+
+    def _command(self, body: ev.Commanded) -> None:
+        self.commands[body.id] = body
+        if body.name == "undo":
+            self.undoable.remove(str(body.target))
+            self.redoable.append(str(body.target))
+        elif body.name == "redo":
+            self.redoable.remove(str(body.target))
+            self.undoable.append(str(body.target))
+        elif body.name in ("branch", "prune_node", "restore", "set"):
+            self.undoable.append(body.id)
+            self.redoable.clear()
+        if len(body.nodes):
+            self.nodes["status"][body.nodes] = body.after
+            back = np.asarray(body.nodes)[np.asarray(body.after) == NodeStatus.ACTIVE]
+            self.nodes["kept"][back] = True
+            why = f"{body.name.removesuffix('_node')} by {body.who}" + (f": {body.note}" if body.note else "")
+            for node, after in zip(body.nodes, body.after):
+                if after == NodeStatus.ACTIVE:
+                    self.status_reasons.pop(int(node), None)
+                else:
+                    self.status_reasons[int(node)] = why
+        if body.config is not None:
+            self.config.update(body.config)
+
+    def _paused(self, body: ev.Paused) -> None:
+        self.status = SearchStatus.PAUSED
+        self.reason = body.reason
+
+    def _finished(self, body: ev.Finished) -> None:
+        named = {"STOPPED": SearchStatus.STOPPED, "FAILED": SearchStatus.FAILED}
+        self.status = named.get(body.ending, SearchStatus.FINISHED)
+        self.ending = Ending[body.ending].name
+        self.reason = body.reason
+
+
+_FOLDS: Mapping[str, Callable[[State, Any], None]] = {
+    "created": State._created,
+    "started": State._started,
+    "resumed": State._started,
+    "queries": State._queries,
+    "hits": State._hits,
+    "added": State._added,
+    "filtered": State._filtered,
+    "chosen": State._chosen,
+    "scored": State._scored,
+    "pruned": State._pruned,
+    "round_ended": State._round_ended,
+    "command": State._command,
+    "paused": State._paused,
+    "finished": State._finished,
+}

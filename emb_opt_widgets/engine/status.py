@@ -1,0 +1,71 @@
+"""The words for where a search, a node or an item stands."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+__all__ = ["Ending", "ItemStatus", "NodeStatus", "Phase", "SearchStatus"]
+
+
+class SearchStatus(str, Enum):
+    """Where a search stands."""
+
+    READY = "ready"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Ending(str, Enum):
+    """How a search ended; the text tells a person what to do next."""
+
+    ROUNDS = "The rounds asked for are done. run(rounds=…) goes on from here."
+    BUDGET = "The budget is spent. set(budget=…) and run() go on from here."
+    EXHAUSTED = "No query is left and nothing new is proposed. branch(…) gives the search a new start."
+    STALLED = "The last {n} rounds found nothing new. branch(…), set(update=…) or set(k=…) give it a new direction."
+    STOPPED = "Stopped by a person. run() goes on from here."
+    FAILED = "A function raised: {error}"
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class NodeStatus(IntEnum):
+    """Where a node of the tree stands."""
+
+    ACTIVE = 0
+    PRUNED = 1
+    REMOVED = 2
+    UNDONE = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class ItemStatus(IntEnum):
+    """What is known of an item."""
+
+    NEW = 0
+    CANDIDATE = 1
+    SCORED = 2
+    FILTERED = 3
+    FAILED = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Phase(IntEnum):
+    """The next step of the round."""
+
+    PROPOSE = 0
+    RETRIEVE = 1
+    FILTER = 2
+    CHOOSE = 3
+    SCORE = 4
+    PRUNE = 5

@@ -1,0 +1,138 @@
+"""What a strategy may look at while it proposes and chooses: a read-only window on the search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine.arrays import stream
+from emb_opt_widgets.engine.protocols import Source
+from emb_opt_widgets.engine.queries import Queries
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.status import ItemStatus
+
+__all__ = ["SearchView", "queries_of"]
+
+
+class SearchView:
+    """A search as its strategy sees it. Gains are scores with their sign turned: more is always better.
+
+    Args:
+        state: The fold.
+        source: What is searched.
+        cache: Scratch space that lives as long as the engine does. It may be empty at any call (after a
+            resume), so it may only hold what can be computed again from the rest, to the last bit.
+    """
+
+    __slots__ = ("_state", "cache", "source")
+
+    def __init__(self, state: State, source: Source, cache: dict[str, Any]) -> None:
+        self._state = state
+        self.source = source
+        self.cache = cache
+
+    @property
+    def round(self) -> int:
+        """The present round, from 0."""
+        return self._state.round
+
+    @property
+    def seed(self) -> int:
+        return self._state.seed
+
+    @property
+    def dim(self) -> int:
+        return self._state.dim
+
+    @property
+    def k(self) -> int:
+        """Hits per query."""
+        return int(self._state.config["k"])
+
+    @property
+    def sign(self) -> float:
+        """1.0 when high scores are sought, else -1.0."""
+        return self._state.sign
+
+    @property
+    def budget(self) -> int | None:
+        """Most unique items ever scored; None without a limit."""
+        budget = self._state.config.get("budget")
+        return None if budget is None else int(budget)
+
+    @property
+    def calls_left(self) -> int | None:
+        """Score calls the budget still allows; None without a limit."""
+        return self._state.calls_left
+
+    @property
+    def n_scored(self) -> int:
+        """Score calls paid so far."""
+        return self._state.n_scored
+
+    @property
+    def memory(self) -> Mapping[str, Any] | None:
+        """What the strategy asked to be told, in its last `Proposals` or `Choice`."""
+        return self._state.memory
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """The random stream of this purpose in this round."""
+        return stream(self._state.seed, self._state.round, purpose)
+
+    def items(self) -> dict[str, npt.NDArray[Any]]:
+        """All items seen, by row: `status` (an `ItemStatus`), `gain` (NaN: none), `round`, `node` (who found it
+        first), `call` (place in the order of payment, -1: not paid), `embedding (m, d)`. Views: not to be written."""
+        columns = self._state.items
+        if not len(columns):
+            return {}
+        out = {name: columns[name] for name in ("status", "round", "node", "call", "embedding")}
+        return {**out, "gain": columns["score"] * self._state.sign}
+
+    def paid(self) -> npt.NDArray[np.int64]:
+        """Rows of all items whose score was paid for, in the order of payment, failed ones included."""
+        columns = self._state.items
+        if not len(columns):
+            return np.empty(0, np.int64)
+        rows = np.flatnonzero(columns["call"] >= 0)
+        return rows[np.argsort(columns["call"][rows])]
+
+    def ids(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The ids of these rows."""
+        return self._state.ids.take(rows)
+
+    def spent_ids(self) -> npt.NDArray[Any]:
+        """Ids of all items that cannot be scored (again): paid for, or filtered out."""
+        columns = self._state.items
+        if not len(columns):
+            return np.empty(0, np.int64)
+        return self.ids(np.flatnonzero(columns["status"] >= ItemStatus.SCORED))
+
+    def row_of(self, item_id: int | str) -> int | None:
+        """The row of an item seen before."""
+        return self._state.ids.row(item_id)
+
+
+def queries_of(state: State, nodes: npt.NDArray[np.int64], hits: Any) -> Queries:
+    """Nodes as scored queries.
+
+    Args:
+        state: The fold.
+        nodes: `(q,)`.
+        hits: Function from item rows to their `Items`, with scores.
+    """
+    n = state.nodes
+    rows, offsets = state.hits.gather(nodes)
+    return Queries(
+        ids=nodes,
+        parents=n["parent"][nodes].astype(np.int64),
+        collections=n["root"][nodes].astype(np.int64),
+        rounds=n["round"][nodes].astype(np.int64),
+        embeddings=n["embedding"][nodes],
+        offsets=offsets,
+        hits=hits(rows),
+        valid=state.items["status"][rows] == ItemStatus.SCORED,
+        sign=state.sign,
+    )

@@ -1,0 +1,96 @@
+"""Every error the library raises on purpose.
+
+    EmbOptError
+    ├── InputError (ValueError)          an argument, an array or a returned value is not what was asked for
+    │   └── UnknownNodeError             a node id that the tree does not have
+    ├── StateError (RuntimeError)        the command does not fit the search's present state
+    ├── FunctionError                    a function of the user's raised, or returned the wrong thing
+    ├── FileError (OSError)              the search's file cannot be used
+    │   ├── FileInUseError               another process or search writes to it
+    │   ├── DamagedFileError             it is not one of our files, or not whole
+    │   └── NewerFileError               it was written by a newer version
+    └── MissingDependencyError (ImportError)   an optional package is needed
+
+A message says what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DamagedFileError",
+    "EmbOptError",
+    "FileError",
+    "FileInUseError",
+    "FunctionError",
+    "InputError",
+    "MissingDependencyError",
+    "NewerFileError",
+    "StateError",
+    "UnknownNodeError",
+]
+
+
+def _sentence(what: str, expected: str | None, got: object, hint: str | None) -> str:
+    parts = [what.rstrip(".") + "."]
+    if expected is not None:
+        parts.append(f"Expected {expected}; got {got}.")
+    if hint is not None:
+        parts.append(hint.rstrip(".") + ".")
+    return " ".join(parts)
+
+
+class EmbOptError(Exception):
+    """Base of every error raised on purpose.
+
+    Args:
+        what: One sentence: what is wrong.
+        expected: What would have been right.
+        got: What came instead.
+        hint: What to do about it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: str | None = None,
+        got: object = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(_sentence(what, expected, got, hint))
+
+
+class InputError(EmbOptError, ValueError):
+    """An argument, an array or a returned value is not what was asked for."""
+
+
+class UnknownNodeError(InputError):
+    """A node id that the tree does not have."""
+
+
+class StateError(EmbOptError, RuntimeError):
+    """The command does not fit the search's present state."""
+
+
+class FunctionError(EmbOptError):
+    """A function of the user's raised, or returned the wrong thing."""
+
+
+class FileError(EmbOptError, OSError):
+    """The search's file cannot be used."""
+
+
+class FileInUseError(FileError):
+    """Another process or search writes to the file."""
+
+
+class DamagedFileError(FileError):
+    """The file is not one of ours, or not whole."""
+
+
+class NewerFileError(FileError):
+    """The file was written by a newer version."""
+
+
+class MissingDependencyError(EmbOptError, ImportError):
+    """An optional package is needed."""

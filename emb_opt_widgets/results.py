@@ -1,0 +1,198 @@
+"""What a search found, as columns; and the tree of its queries, as columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine.items import Item, Items
+from emb_opt_widgets.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["BestItem", "QueryTree", "Results"]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SHOWN = 10
+
+
+class BestItem(NamedTuple):
+    """The best item so far."""
+
+    id: int | str
+    score: float
+    item: Any
+
+
+class Results:
+    """Items with their scores, best first. A snapshot: it does not change while the search goes on.
+
+    Attributes:
+        ids: `(n,)` int64 or object.
+        scores: `(n,)` float64; NaN for removed items, which come last.
+        embeddings: `(n, d)`.
+        items: What the vectors stand for, or None.
+        data: Columns by name: the source's, and what filter and score functions answered beside.
+    """
+
+    def __init__(self, ids: npt.NDArray[Any], scores: npt.NDArray[np.float64], embeddings: npt.NDArray[Any],
+                 load: Callable[[], Items], reasons: list[str] | None = None) -> None:  # fmt: skip
+        self.ids = ids
+        self.scores = scores
+        self.embeddings = embeddings
+        self._payload = Items(ids, embeddings, scores=scores, later=load)
+        self._reasons = reasons
+
+    @property
+    def items(self) -> Any:
+        return self._payload.items
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Columns by name; `removed` says why, where removed items are included."""
+        rows = [self._payload.row_data(i) for i in range(len(self))]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        out: dict[str, Any] = {name: [row.get(name) for row in rows] for name in names}
+        if self._reasons is not None:
+            out["removed"] = self._reasons
+        return out
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._payload)
+
+    def __getitem__(self, index: int) -> Item:
+        return self._payload[index]
+
+    def columns(self) -> dict[str, Any]:
+        """`id`, `score`, `item` where there is one, and the data columns."""
+        out: dict[str, Any] = {"id": self.ids, "score": self.scores}
+        if self.items is not None:
+            out["item"] = list(self.items)
+        for name, column in self.data.items():
+            out[name if name not in out else f"data_{name}"] = column
+        return out
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A DataFrame, one row an item, best first."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingDependencyError("to_pandas() needs pandas", hint="pip install pandas") from error
+        return pd.DataFrame(self.columns())
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write a Parquet file."""
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise MissingDependencyError("to_parquet() needs pyarrow", hint="pip install pyarrow") from error
+        columns = {name: _arrow(column) for name, column in self.columns().items()}
+        pq.write_table(pa.table(columns), str(path))
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a CSV file, UTF-8. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+        columns = self.columns()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow([_csv_cell(name) for name in columns])
+            for row in zip(*columns.values()):
+                writer.writerow([_csv_cell(value) for value in row])
+
+    def __repr__(self) -> str:
+        lines = [f"Results: {len(self)} items"]
+        for item in list(self)[:_SHOWN]:
+            text = "" if item.item is None else f"  {str(item.item)!r:.60}"
+            lines.append(f"  {'—' if item.score is None else format(item.score, '.6g'):>10}  {item.id}{text}")
+        return "\n".join([*lines, *(["  …"] if len(self) > _SHOWN else [])])
+
+    def _repr_html_(self) -> str:
+        from emb_opt_widgets.report.html import results_table
+
+        return results_table(self.columns(), shown=_SHOWN)
+
+
+class QueryTree:
+    """The queries of a search, column by column; row `i` is node `i`. A snapshot.
+
+    Attributes:
+        id, parent, root, round: `(n,)` int64; parent is -1 for a root, round -1 until it has looked.
+        status: `(n,)` str: active, pruned, removed, undone.
+        reason: `(n,)` str: why it was made, or why it is not active.
+        operator: `(n,)` str: what made it.
+        n_hits, n_new: `(n,)` int64: items found, and found first by it.
+        mean_score, max_score: `(n,)` float64 over its valid hits; max is the best (the smallest when minimising).
+        propensity: `(n,)` float64.
+        expanded: `(n,)` bool: it has been asked for children.
+        embedding: `(n, d)` float64.
+    """
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        self._columns = dict(columns)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_columns"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name]
+
+    def __len__(self) -> int:
+        return len(self._columns["id"])
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names."""
+        return list(self._columns)
+
+    def children(self, node: int) -> npt.NDArray[np.int64]:
+        """Ids of a node's children."""
+        return np.flatnonzero(self._columns["parent"] == node)
+
+    def path(self, node: int) -> list[int]:
+        """From a node up to its root."""
+        out = []
+        while node >= 0:
+            out.append(int(node))
+            node = int(self._columns["parent"][node])
+        return out
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A DataFrame, one row a node; embeddings as one array a cell."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingDependencyError("to_pandas() needs pandas", hint="pip install pandas") from error
+        return pd.DataFrame({k: list(v) if k == "embedding" else v for k, v in self._columns.items()})
+
+    def __repr__(self) -> str:
+        status = list(self._columns["status"])
+        counts = ", ".join(f"{status.count(s)} {s}" for s in dict.fromkeys(status))
+        return f"QueryTree: {len(self)} queries ({counts})"
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value
+
+
+def _arrow(column: Any) -> Any:
+    import pyarrow as pa
+
+    values = column.tolist() if isinstance(column, np.ndarray) else list(column)
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return pa.array([None if v is None else str(v) for v in values])

@@ -1,0 +1,84 @@
+"""Results, tree and best item of a state, as snapshots."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emb_opt_widgets.engine.rounds import Gather
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
+from emb_opt_widgets.results import BestItem, QueryTree, Results
+
+__all__ = ["best_of", "results_of", "tree_of"]
+
+
+def best_of(state: State, gather: Gather) -> BestItem | None:
+    """The best item, None before there is one."""
+    row = state.best_row
+    if row < 0:
+        return None
+    found = gather.payload(np.array([row]))
+    return BestItem(found[0].id, float(state.items["score"][row]), found[0].item)
+
+
+def results_of(state: State, gather: Gather, n: int | None, include_removed: bool) -> Results:
+    """Scored items best first; ties in the order they were paid for."""
+    status = state.items["status"] if len(state.items) else np.empty(0, np.int8)
+    scored = np.flatnonzero(status == ItemStatus.SCORED)
+    if len(scored):
+        gains = state.items["score"][scored] * state.sign
+        scored = scored[np.lexsort((state.items["call"][scored], -gains))]
+    rows = scored
+    if include_removed:
+        rows = np.concatenate([scored, np.flatnonzero(status > ItemStatus.SCORED)])
+    rows = rows[:n].astype(np.int64)
+    reasons = [state.item_reasons.get(int(r), "") for r in rows] if include_removed else None
+    if not len(rows):
+        return Results(rows, np.empty(0), np.empty((0, state.dim)), lambda: gather.payload(rows), reasons)
+    return Results(
+        state.ids.take(rows),
+        state.items["score"][rows],
+        state.items["embedding"][rows],
+        lambda: gather.payload(rows),
+        reasons,
+    )
+
+
+def tree_of(state: State) -> QueryTree:
+    """All nodes as columns."""
+    n = state.nodes
+    size = state.n_nodes
+    if not size:
+        empty = np.empty(0, np.int64)
+        names = ("id", "parent", "root", "round", "n_hits", "n_new")
+        text = ("status", "reason", "operator")
+        numbers = ("mean_score", "max_score", "propensity")
+        return QueryTree(
+            {
+                **{k: empty for k in names}, **{k: np.empty(0, object) for k in text},
+                **{k: np.empty(0) for k in numbers}, "expanded": np.empty(0, np.bool_),
+                "embedding": np.empty((0, state.dim)),
+            }
+        )  # fmt: skip
+    words = np.array([str(s) for s in NodeStatus], object)
+    reasons = list(state.reasons)
+    for node, why in state.status_reasons.items():
+        reasons[node] = why
+    return QueryTree(
+        {
+            "id": np.arange(size),
+            "parent": n["parent"].astype(np.int64),
+            "root": n["root"].astype(np.int64),
+            "round": n["round"].astype(np.int64),
+            "status": words[n["status"]],
+            "reason": np.array(reasons, object),
+            "n_hits": n["n_hits"].astype(np.int64),
+            "n_new": n["n_new"].astype(np.int64),
+            "mean_score": n["mean"].copy(),
+            "max_score": n["max"].copy(),
+            "embedding": n["embedding"].copy(),
+            "operator": np.array(state.operators, object),
+            "propensity": n["propensity"].copy(),
+            "expanded": n["expanded"].copy(),
+        }
+    )

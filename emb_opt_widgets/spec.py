@@ -1,0 +1,216 @@
+"""What a search is made of, checked: the arguments of `Search` as configuration and live parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+
+from emb_opt_widgets.engine.adapt import as_prune, as_update
+from emb_opt_widgets.engine.answers import read_filter, read_scores, to_array
+from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.calls import Caller, CallPolicy
+from emb_opt_widgets.engine.config import describe, function_name, rebuild
+from emb_opt_widgets.engine.items import as_ids
+from emb_opt_widgets.engine.queries import Proposals
+from emb_opt_widgets.engine.rounds import Gather, Parts
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.strategies import DEFAULT_UPDATE, REGISTRY
+
+__all__ = ["LIVE", "Functions", "check_setting", "describe_queries", "make_parts", "whole_number"]
+
+LIVE = ("k", "budget", "update", "prune", "filter", "batch_size", "retries", "timeout", "on_error")
+
+
+def whole_number(name: str, value: Any, least: int, optional: bool = False) -> int | None:
+    """A whole number of at least `least`.
+
+    Raises:
+        InputError: It is not one.
+    """
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        also = " or None" if optional else ""
+        raise InputError(f"{name} is not usable", expected=f"a whole number of at least {least}{also}", got=repr(value))
+    return int(value)
+
+
+class Functions:
+    """The user's own functions, by the names under which the file knows them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Any] = {}
+        self._by_role: dict[str, Any] = {}
+
+    def note(self, role: str, part: Any) -> Any:
+        """Remember every function of the user's in a part of the configuration; returns its description."""
+        if part is not None:
+            self._by_role[role] = part
+        plain = describe(part, REGISTRY)
+        self._remember(plain, part)
+        return plain
+
+    def _remember(self, plain: Any, part: Any) -> None:
+        if not isinstance(plain, Mapping):
+            return
+        if "function" in plain:
+            function = getattr(part, "function", part) if type(part).__name__.startswith("Function") else part
+            self._by_name[str(plain["function"])] = function
+            return
+        for key, value in plain.items():
+            if isinstance(value, Mapping):
+                self._remember(value, getattr(part, key))
+
+    def find(self, role: str, plain: Any) -> Any:
+        """The live part of a description.
+
+        Raises:
+            InputError: It names a function that was not passed.
+        """
+
+        def own(name: str) -> Any:
+            if name in self._by_name:
+                return self._by_name[name]
+            passed = self._by_role.get(role)
+            if passed is not None:
+                return passed
+            raise InputError(
+                f"The search uses a {role} function of yours that was not passed",
+                expected=f"{role}={name}",
+                got="nothing",
+                hint=f"Pass it again: load(path, source=…, {role}=…)",
+            )
+
+        return rebuild(plain, REGISTRY, own)
+
+
+def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0) -> Any:
+    """One live setting, checked; updates and pruners come back as strategies.
+
+    Raises:
+        InputError: It is not usable, and why.
+    """
+    match name:
+        case "k":
+            k = whole_number("k", value, 1)
+            if source.size is not None and k is not None and k > source.size:
+                raise InputError(
+                    "k is larger than the source", expected=f"at most {source.size}", got=k, hint="Choose a smaller k"
+                )
+            return k
+        case "budget":
+            budget = whole_number("budget", value, 1, optional=True)
+            if budget is not None and budget < n_scored:
+                raise InputError(
+                    "The budget is below what is spent", expected=f"at least {n_scored}, or None", got=budget
+                )
+            return budget
+        case "update":
+            return None if value is None else as_update(value)
+        case "prune":
+            return None if value is None else as_prune(value)
+        case "filter":
+            if value is not None and not callable(value):
+                raise InputError("filter is not usable", expected="a function of Items, or None", got=type(value).__name__)
+            return value
+        case "batch_size":
+            return whole_number("batch_size", value, 1, optional=True)
+        case "retries":
+            return whole_number("retries", value, 0)
+        case "timeout":
+            if value is not None and not (isinstance(value, (int, float)) and value > 0):
+                raise InputError("timeout is not usable", expected="seconds above 0, or None", got=repr(value))
+            return None if value is None else float(value)
+        case "on_error":
+            if value not in ("record", "raise"):
+                raise InputError("on_error is not usable", expected='"record" or "raise"', got=repr(value))
+            return value
+        case _:
+            raise InputError("There is no such setting", expected=", ".join(LIVE), got=repr(name))
+
+
+def describe_queries(queries: Any, source: BoundSource) -> dict[str, Any]:
+    """The `queries` argument as plain values: how many, which items, or which vectors.
+
+    Raises:
+        InputError: None of these, of the wrong width, or not finite.
+    """
+    if isinstance(queries, (int, np.integer)) and not isinstance(queries, bool):
+        return {"random": whole_number("queries", queries, 1)}
+    wrong = InputError(
+        "queries is not usable",
+        expected=f"a number, a list of item ids, or an array of shape (q, {source.dim or 'd'})",
+        got=f"{type(queries).__name__} {np.shape(to_array(queries))}",
+    )
+    if isinstance(queries, (str, bytes)):
+        raise wrong
+    try:
+        array = np.asarray(to_array(queries))
+    except ValueError:
+        raise wrong from None
+    if array.ndim == 1 and array.size and array.dtype.kind in "iuUO":
+        ids = as_ids(array)
+        source.fetch(ids)
+        return {"items": ids.tolist()}
+    if array.ndim != 2 or not len(array) or array.dtype.kind not in "fiu":
+        raise wrong
+    if source.dim is not None and array.shape[1] != source.dim:
+        raise InputError(
+            "The queries have the wrong dimensions", expected=f"(q, {source.dim})", got=array.shape
+        )
+    if not np.isfinite(array).all():
+        raise InputError("The queries are not finite", expected="finite numbers", got="NaN or infinity")
+    return {"vectors": array.astype(np.float64).tolist()}
+
+
+def _starts(state: State, source: BoundSource) -> Proposals:
+    given = state.config["queries"]
+    if "random" in given:
+        points = source.starts(int(given["random"]), state.seed)
+        reasons = ["drawn by the seed"] * len(points)
+    elif "items" in given:
+        points = source.vectors(as_ids(given["items"])).astype(np.float64)
+        reasons = [f"at item {i}" for i in given["items"]]
+    else:
+        points = np.array(given["vectors"], np.float64)
+        reasons = ["given"] * len(points)
+    return Proposals(points, np.full(len(points), -1), "start", reasons)
+
+
+def make_parts(
+    state: State,
+    source: BoundSource,
+    score: Callable[..., Any] | None,
+    functions: Functions,
+    executor: Executor | None,
+    cache: dict[str, Any],
+    gather: Gather,
+) -> Parts:
+    """The live parts of the state's present configuration."""
+    config = state.config
+    policy = CallPolicy(config["batch_size"], config["retries"], config["timeout"], config["on_error"])
+    found = {role: functions.find(role, config[role]) for role in ("update", "prune", "filter")}
+    filter = found["filter"]
+    return Parts(
+        source=source,
+        gather=gather,
+        filter=None
+        if filter is None
+        else Caller("filter", filter, read_filter, gather.payload, _unpooled(policy), failed=False),
+        score=None if score is None else Caller("score", score, read_scores, gather.payload, policy, executor),
+        update=DEFAULT_UPDATE if found["update"] is None else as_update(found["update"]),
+        prune=None if found["prune"] is None else as_prune(found["prune"]),
+        starts=lambda: _starts(state, source),
+        cache=cache,
+    )
+
+
+def _unpooled(policy: CallPolicy) -> CallPolicy:
+    return CallPolicy(None, policy.retries, None, policy.on_error)
+
+
+__all__ += ["function_name"]

@@ -1,0 +1,75 @@
+"""One writer for each file: an advisory lock beside it, which the system lets go of when the process ends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+from emb_opt_widgets.errors import FileInUseError
+
+__all__ = ["WriterLock"]
+
+
+class WriterLock:
+    """Holds `<file>.lock` for as long as it is not released.
+
+    Where the file system knows no such locks (some network drives), SQLite's own lock is what is left.
+
+    Raises:
+        FileInUseError: Somebody else holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._file: IO[str] | None = None
+        try:
+            self._file = open(self._path, "a+")  # noqa: SIM115 - held until release
+            while _try_lock(self._file) and not self._current():
+                self._file.close()
+                self._file = open(self._path, "a+")  # noqa: SIM115
+        except OSError:
+            return
+        if not _try_lock(self._file):
+            self._file.close()
+            self._file = None
+            raise FileInUseError(
+                f"{path.name} is in use",
+                expected="a file that no other search writes to",
+                got="one that another process, or another search of this one, holds open",
+                hint="Close the other search (close(), or end its process), or open a copy",
+            )
+
+    def _current(self) -> bool:
+        """Whether the locked file is still the one of that name, and not one that its last holder removed."""
+        if self._file is None or not self._path.exists():
+            return False
+        return os.fstat(self._file.fileno()).st_ino == self._path.stat().st_ino
+
+    def release(self) -> None:
+        """Let another writer in."""
+        if self._file is not None:
+            if os.name != "nt":
+                self._path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
+
+
+def _try_lock(file: IO[str]) -> bool:
+    if os.name == "nt":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,218 @@
+"""Events in one SQLite file. Every append is on the disk before it returns."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from emb_opt_widgets.engine.events import Body, Event
+from emb_opt_widgets.errors import DamagedFileError, FileError, FileInUseError, NewerFileError
+from emb_opt_widgets.store.codec import decode, encode, plain_json
+from emb_opt_widgets.store.lock import WriterLock
+
+__all__ = ["APPLICATION_ID", "FORMAT", "SQLiteStore"]
+
+APPLICATION_ID = 0x656F7730
+FORMAT = 1
+_TEXT_LIMIT = 20_000
+_SCHEMA = """
+CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE times (seq INTEGER PRIMARY KEY, time REAL NOT NULL);
+CREATE TABLE payload (row INTEGER PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class SQLiteStore:
+    """A search's file.
+
+    The log is table `events` (`seq`, `kind`, `body` as `codec` writes it); when each happened stands apart in
+    `times`; `payload` holds what items stand for, as JSON text cut to 20,000 characters, so that the file can
+    be looked at without its source.
+
+    Args:
+        path: The file. Its folder must exist.
+        create: Make it anew; else it must exist.
+        readonly: Only look.
+
+    Raises:
+        FileInUseError: Another writer holds it.
+        DamagedFileError: It is not one of ours, or damaged.
+        NewerFileError: A newer version wrote it.
+        FileError: It cannot be opened, made or written.
+    """
+
+    def __init__(self, path: str | Path, *, create: bool = False, readonly: bool = False) -> None:
+        self.path = Path(path)
+        self._lock: WriterLock | None = None
+        self._check_place(create)
+        if not readonly:
+            self._lock = WriterLock(self.path)
+        try:
+            self._db = self._connect(readonly)
+            self.mode = "off" if readonly else self._journal()
+            if create:
+                with self._db:
+                    self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    self._db.execute(f"PRAGMA user_version = {FORMAT}")
+                    for statement in _SCHEMA.split(";"):
+                        self._db.execute(statement)
+            self._check_format()
+            self._n = int(self._db.execute("SELECT COALESCE(MAX(seq) + 1, 0) FROM events").fetchone()[0])
+        except sqlite3.Error as error:
+            self._release()
+            raise self._translated(error, "opened") from error
+        except FileError:
+            self._release()
+            raise
+
+    def _check_place(self, create: bool) -> None:
+        if create and self.path.exists() and self.path.stat().st_size:
+            raise FileError(
+                f"{self.path.name} exists already",
+                expected="a new file",
+                got="one with something in it",
+                hint="Go on with it by emb_opt_widgets.load(path, …), or choose another name",
+            )
+        if not create and not self.path.is_file():
+            raise FileError(f"{self.path} is not there", expected="a search's file", got="no such file")
+        if not self.path.parent.is_dir():
+            raise FileError(f"The folder of {self.path} is not there", expected="a folder", got="none", hint="Make it")
+
+    def _connect(self, readonly: bool) -> sqlite3.Connection:
+        if readonly:
+            uri = f"{self.path.resolve().as_uri()}?mode=ro"
+            return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        return sqlite3.connect(self.path, timeout=5.0, check_same_thread=False, isolation_level=None)
+
+    def _journal(self) -> str:
+        """Write-ahead log where it works; a rollback journal where it does not (network drives)."""
+        for mode in ("wal", "delete"):
+            try:
+                got = str(self._db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0])
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if mode == "delete" or "locked" in str(error):
+                    raise
+                self._db.close()
+                self._db = self._connect(readonly=False)
+                continue
+            if got == mode:
+                break
+        return got
+
+    def _check_format(self) -> None:
+        found = int(self._db.execute("PRAGMA application_id").fetchone()[0])
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if found != APPLICATION_ID:
+            raise DamagedFileError(
+                f"{self.path.name} is not a search's file",
+                expected="a file made by Search(path=…)",
+                got="another SQLite database" if found else "a database without our mark",
+            )
+        if version > FORMAT:
+            raise NewerFileError(
+                f"{self.path.name} was written by a newer version",
+                expected=f"format {FORMAT} or older",
+                got=f"format {version}",
+                hint="pip install --upgrade emb_opt_widgets",
+            )
+
+    def append(self, bodies: Sequence[Body], payload: Sequence[tuple[int, Any]] = ()) -> None:
+        """Keep these, all or none; on the disk when this returns.
+
+        Raises:
+            FileError: The disk is full, or the file cannot be written. Nothing of this call was kept.
+        """
+        now = time.time()
+        events = [(self._n + i, body.kind, encode(body)) for i, body in enumerate(bodies)]
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?)", events)
+            self._db.executemany("INSERT INTO times VALUES (?, ?)", [(seq, now) for seq, _, _ in events])
+            if payload:
+                rows = [(row, _shortened(value)) for row, value in payload]
+                self._db.executemany("INSERT OR IGNORE INTO payload VALUES (?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise self._translated(error, "written") from error
+        self._n += len(events)
+
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Event]:
+        """Events in order.
+
+        Raises:
+            DamagedFileError: One is missing or cannot be read.
+        """
+        end = self._n if stop is None else min(stop, self._n)
+        try:
+            rows = self._db.execute(
+                "SELECT e.seq, e.kind, e.body, t.time FROM events e LEFT JOIN times t USING (seq)"
+                " WHERE e.seq >= ? AND e.seq < ? ORDER BY e.seq",
+                (start, end),
+            )
+            for expected, (seq, kind, body, at) in enumerate(rows, start):
+                if seq != expected:
+                    raise DamagedFileError(f"Event {expected} of {self.path.name} is missing", hint="Restore a copy")
+                yield Event(seq, decode(kind, body), float("nan") if at is None else at)
+        except sqlite3.Error as error:
+            raise self._translated(error, "read") from error
+
+    def payload(self, rows: Sequence[int]) -> dict[int, Any]:
+        """What these items stand for, as far as it was kept."""
+        out: dict[int, Any] = {}
+        for row in rows:
+            found = self._db.execute("SELECT value FROM payload WHERE row = ?", (int(row),)).fetchone()
+            if found:
+                out[int(row)] = json.loads(found[0])
+        return out
+
+    def __len__(self) -> int:
+        return self._n
+
+    def close(self) -> None:
+        """Close the file and let another writer in."""
+        self._release()
+
+    def _release(self) -> None:
+        if hasattr(self, "_db"):
+            self._db.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _translated(self, error: sqlite3.Error, verb: str) -> FileError:
+        text = str(error)
+        name = self.path.name
+        if "locked" in text or "busy" in text:
+            return FileInUseError(f"{name} is in use ({text})", hint="Close the other process that has it open")
+        if "malformed" in text or "not a database" in text or "no such table" in text or "corrupt" in text:
+            return DamagedFileError(
+                f"{name} is damaged, or not a search's file ({text})",
+                expected="a file made by Search(path=…)",
+                got="something else",
+                hint="Restore it from a copy",
+            )
+        hints = {
+            "full": "The disk is full: make room, then run() goes on; nothing that was scored is lost",
+            "readonly": "The file or its folder is read-only: change its permissions, or choose another path",
+            "unable to open": "Check that the folder exists and can be written to",
+        }
+        hint = next((h for word, h in hints.items() if word in text), "Check the disk, then run() goes on")
+        return FileError(f"{name} cannot be {verb} ({text})", hint=hint)
+
+
+def _shortened(value: Any) -> str:
+    text = json.dumps(plain_json(value))
+    if len(text) <= _TEXT_LIMIT:
+        return text
+    item = plain_json(value)
+    shown = item[0] if isinstance(item, list) and item else None
+    return json.dumps([shown[: _TEXT_LIMIT // 2] + "…" if isinstance(shown, str) else None, {}])

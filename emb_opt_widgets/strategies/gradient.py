@@ -1,0 +1,70 @@
+"""The estimated score gradient of a query (`emb_opt.utils.compute_rl_grad`), for many queries at once.
+
+Rewarding a query for being near well-scored hits gives the loss `Σ aᵢ (q − eᵢ)²` with advantages
+`a = whiten(scores) + distance_penalty`, and so the gradient `mean 2·aᵢ·(q − eᵢ)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine.arrays import groups_by_length, whiten
+from emb_opt_widgets.errors import InputError
+
+__all__ = ["check_norm", "clip_norm", "loss_gradient"]
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+def clip_norm(gradients: Float64, max_norm: float, norm_type: float | str) -> Float64:
+    """Gradients `(q, d)` with norms of at most `max_norm`; `norm_type` as in `numpy.linalg.norm` for vectors."""
+    order: Any = norm_type
+    norms = np.linalg.norm(gradients, ord=order, axis=-1, keepdims=True)
+    out: Float64 = gradients * np.minimum(max_norm / (norms + 1e-6), 1)
+    return out
+
+
+def check_norm(max_norm: float | None, norm_type: float | str | None) -> None:
+    """Raise `InputError` where clipping could not work."""
+    if max_norm is not None and not max_norm > 0:
+        raise InputError("max_norm is not usable", expected="a number above 0, or None", got=max_norm)
+    if max_norm is None:
+        return
+    if not isinstance(norm_type, (int, float)) or isinstance(norm_type, bool):
+        raise InputError("norm_type is not usable", expected="a number (2.0, 1.0, inf, …)", got=repr(norm_type))
+
+
+def loss_gradient(
+    points: Float64,
+    hits: npt.NDArray[Any],
+    gains: Float64,
+    offsets: Int64,
+    distance_penalty: float = 0.0,
+    max_norm: float | None = None,
+    norm_type: float | str = 2.0,
+) -> Float64:
+    """Gradient of the loss at each point; the score rises against it.
+
+    Args:
+        points: `(q, d)` float64.
+        hits: `(m, d)` embeddings of the points' scored hits, ragged by `offsets`.
+        gains: `(m,)` their scores, more is better.
+        offsets: `(q + 1,)`.
+        distance_penalty: Added to each advantage: pulls towards the hits.
+        max_norm: Longest gradient allowed; None: any.
+        norm_type: The norm that measures it.
+
+    Returns:
+        `(q, d)`; zeros for a point without hits.
+    """
+    out = np.zeros_like(points)
+    for rows, positions in groups_by_length(offsets):
+        advantages = whiten(gains[positions]) + distance_penalty
+        apart = points[rows][:, None, :] - hits[positions].astype(np.float64, copy=False)
+        apart *= (2 * advantages)[:, :, None]
+        out[rows] = apart.mean(axis=1)
+    return out if max_norm is None else clip_norm(out, max_norm, norm_type)
