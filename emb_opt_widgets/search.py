@@ -104,7 +104,7 @@ class Search:
         config["score"] = functions.note("score", score)
         config["direction"] = direction
         config["queries"] = describe_queries(queries, bound)
-        config["name"] = str(name) if name is not None else Path(path).stem if path is not None else "search"
+        config["name"] = "search" if name is None else str(name)
         created = ev.Created(config, bound.fingerprint(), _seed(seed))
         store: Store = MemoryStore() if path is None else SQLiteStore(path, create=True)
         self._assemble(bound, score, functions, executor, store, State(bound.vectors))
@@ -132,6 +132,7 @@ class Search:
         self._thread: threading.Thread | None = None
         self._queue: deque[tuple[Command, Future[list[int]]]] = deque()
         self._wish = "run"
+        self._replan = False
         self._pause_after: int | None = None
         self._error: BaseException | None = None
         self._unkept: list[ev.Body] = []
@@ -145,13 +146,16 @@ class Search:
 
         Args:
             rounds: How many more rounds. None: until the budget is spent or something else ends it; after a
-                pause or a resume from a file, the rounds asked for before.
+                pause or a resume from a file, the rounds asked for before. Where the budget is spent there is
+                nothing to do, and it only returns.
             progress: Show a progress bar.
 
         Raises:
             StateError: It cannot go on from here.
             EmbOptError: What ended it, where `on_error` is "raise" or a function broke its contract.
         """
+        if rounds is None and not self._running and self._over:
+            return self.results()
         if not self._running or rounds is not None:
             self.start(rounds)
         try:
@@ -188,12 +192,17 @@ class Search:
             self._flush()
             more = whole_number("rounds", rounds, 1, optional=True)
             until = self._until(more)
-            if self._state.calls_left == 0 and self._state.phase is Phase.PROPOSE:
+            if self._over:
                 raise StateError("The budget is spent", hint="Raise it first: set(budget=…)")
             if self._state.status is not SearchStatus.RUNNING or until != self._state.until:
                 resumed = self._state.status is SearchStatus.PAUSED and until == self._state.until
                 self._emit([ev.Resumed(until) if resumed else ev.Started(until)])
             self._launch()
+
+    @property
+    def _over(self) -> bool:
+        """Finished, and with nothing left to spend."""
+        return self._state.status is SearchStatus.FINISHED and self._state.calls_left == 0
 
     def _until(self, more: int | None) -> int | None:
         state = self._state
@@ -214,6 +223,7 @@ class Search:
         """The engine's thread: rounds until something says otherwise."""
         try:
             while not self._rest():
+                self._replan = False
                 for group in run_round(self._state, self._parts(), self._gate):
                     self._emit(group)
                     self._apply_queue()
@@ -226,7 +236,8 @@ class Search:
                 self._changed.notify_all()
 
     def _gate(self) -> bool:
-        return self._wish == "run" and not any(c.name in ("pause", "stop") for c, _ in self._queue)
+        """Whether another call may be made: not once a person has asked for something that may forbid it."""
+        return self._wish == "run" and not self._replan and not any(c.name in ("pause", "stop") for c, _ in self._queue)
 
     def _rest(self) -> bool:
         """Apply what was asked; whether the engine comes to rest here."""
@@ -483,6 +494,7 @@ class Search:
                 except EmbOptError as error:
                     done.set_exception(error)
                     continue
+                self._replan = True
                 if command.name in ("pause", "stop"):
                     self._wish = command.name
                 done.set_result(list(range(first, self._state.n_nodes)))
@@ -593,7 +605,7 @@ class Search:
     @property
     def name(self) -> str:
         """For people."""
-        return str(self._state.config.get("name", "search"))
+        return str(self._state.config["name"])
 
     @property
     def status(self) -> SearchStatus:

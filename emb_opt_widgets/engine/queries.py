@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Item, Items
+from emb_opt_widgets.engine.statistics import ragged_statistics
 from emb_opt_widgets.errors import InputError
 
 __all__ = ["Choice", "Lineage", "Proposals", "Queries", "Query", "QueryHit"]
@@ -168,6 +169,13 @@ class Queries(Sequence[Query]):
             raise InputError("These queries have not been scored")
         gains = scores[positions] * self.sign
         return gains, self.hits.embeddings[positions], positions, offsets
+
+
+    def statistics(self) -> tuple[Int64, Float64, Float64]:
+        """Per query: number of valid hits, their mean score and their best score, `(q,)` each (NaN: none)."""
+        if self.hits.scores is None:
+            raise InputError("These queries have not been scored")
+        return ragged_statistics(self.hits.scores, self.valid, self.offsets, self.sign)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

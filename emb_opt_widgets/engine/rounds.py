@@ -23,7 +23,7 @@ from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import Choose, Prune, Update
 from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.statistics import query_statistics
+from emb_opt_widgets.engine.statistics import ragged_statistics
 from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
 from emb_opt_widgets.engine.view import SearchView, queries_of
 from emb_opt_widgets.errors import FunctionError
@@ -279,9 +279,11 @@ def _score(state: State, score: Caller, gate: Callable[[], bool]) -> Iterator[Bo
 
 def _prune(state: State, parts: Parts) -> Bodies:
     out: list[ev.Body] = []
-    looked = np.flatnonzero((state.nodes["round"] == state.round))
-    queries = queries_of(state, looked, parts.gather.light)
-    n_valid, mean, best = query_statistics(queries)
+    looked = np.flatnonzero(state.nodes["round"] == state.round)
+    rows, offsets = state.hits.gather(looked)
+    n_valid, mean, best = ragged_statistics(
+        state.items["score"][rows], state.items["status"][rows] == ItemStatus.SCORED, offsets, state.sign
+    )
     going = state.frontier()
     for reason, nodes in _emptied(state, going):
         out.append(ev.Pruned(nodes, "search", reason))

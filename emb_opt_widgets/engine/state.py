@@ -183,25 +183,20 @@ class State:
         new = len(body.new_ids)
         first = len(self.ids)
         nodes = np.asarray(body.nodes, np.int64)
+        pool, seen_at = np.unique(body.rows, return_index=True)
         if new:
-            self._add_items(body, first)
+            owner = np.searchsorted(body.offsets, seen_at[-new:], side="right") - 1
+            status = ItemStatus.NEW if body.filtered else ItemStatus.CANDIDATE
+            self._extend_items(body, status, nodes[owner])
         self.hits.set(nodes, body.rows, body.offsets)
         self.nodes["round"][nodes] = body.round
         self.nodes["n_hits"][nodes] = np.diff(body.offsets)
         self.nodes["n_new"][nodes] = np.bincount(
             np.searchsorted(nodes, self.items["node"][first:]) if new else [], minlength=len(nodes)
         )
-        pool, order = np.unique(body.rows, return_index=True)
-        self.pool = pool[np.argsort(order)].astype(np.int32)
+        self.pool = pool[np.argsort(seen_at)].astype(np.int32)
         self.chosen = np.empty(0, np.int32)
         self.phase = Phase.FILTER if body.filtered else Phase.CHOOSE
-
-    def _add_items(self, body: ev.Looked, first: int) -> None:
-        _, at = np.unique(body.rows, return_index=True)
-        owner = np.searchsorted(body.offsets, at, side="right") - 1
-        finder = np.full(first + len(body.new_ids), -1, np.int32)
-        finder[body.rows[at]] = np.asarray(body.nodes)[owner]
-        self._extend_items(body, ItemStatus.NEW if body.filtered else ItemStatus.CANDIDATE, finder[first:])
 
     def _added(self, body: ev.Added) -> None:
         self._extend_items(body, ItemStatus.CANDIDATE, -1)

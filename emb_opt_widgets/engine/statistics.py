@@ -6,25 +6,32 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.arrays import groups_by_length
-from emb_opt_widgets.engine.queries import Queries
 
-__all__ = ["query_statistics"]
+__all__ = ["ragged_statistics"]
 
 Float64 = npt.NDArray[np.float64]
 
 
-def query_statistics(queries: Queries) -> tuple[npt.NDArray[np.int64], Float64, Float64]:
+def ragged_statistics(
+    scores: Float64, valid: npt.NDArray[np.bool_], offsets: npt.NDArray[np.int64], sign: float
+) -> tuple[npt.NDArray[np.int64], Float64, Float64]:
     """Per query: number of valid hits, their mean score, and their best score (NaN where there are none).
 
+    Args:
+        scores: `(m,)` of the hits, ragged by `offsets`.
+        valid: `(m,)`.
+        offsets: `(q + 1,)`.
+        sign: 1.0 when high scores are sought, else -1.0.
+
     Returns:
-        `(n_valid (q,), mean (q,), best (q,))`, in the scores' own units; the best is the smallest where low
-        scores are sought.
+        `(n_valid (q,), mean (q,), best (q,))` in the scores' own units.
     """
-    gains, _, _, offsets = queries.scored()
-    mean = np.full(len(queries), np.nan)
-    best = np.full(len(queries), np.nan)
-    for rows, positions in groups_by_length(offsets):
-        values = gains[positions]
-        mean[rows] = values.mean(axis=1)
-        best[rows] = values.max(axis=1)
-    return np.diff(offsets), mean * queries.sign, best * queries.sign
+    values = scores[valid] * sign
+    kept = np.concatenate([[0], np.cumsum(valid)])[offsets].astype(np.int64)
+    mean = np.full(len(offsets) - 1, np.nan)
+    best = np.full(len(offsets) - 1, np.nan)
+    for rows, positions in groups_by_length(kept):
+        block = values[positions]
+        mean[rows] = block.mean(axis=1)
+        best[rows] = block.max(axis=1)
+    return np.diff(kept), mean * sign, best * sign

@@ -24,10 +24,10 @@ Decoded = tuple[int | str, Any, Array, dict[str, Any]]
 class GenerativeSource:
     """A latent space that a function decodes.
 
-    A search looks at each query's own point and at `k - 1` points around it, drawn from a Gaussian of standard deviation
-    `scale` by a stream that depends on the seed and the query's bytes alone. So the same query finds the same items,
-    alone or among others, today or after a resume. An item decoded at several points is one item; its first embedding
-    stays. `Hits.distances` are squared Euclidean, from the query to the point that was decoded (to the item's own
+    A search looks at each query's own point and at `k - 1` points around it, drawn from a Gaussian of standard
+    deviation `scale` by a stream that depends on the seed and the query's bytes alone. So the same query finds the
+    same items, alone or among others, today or after a resume. An item decoded at several points is one item; its
+    first embedding stays. `Hits.distances` are squared Euclidean, from the query to the point that was decoded (to the item's own
     embedding where `encode` gives one).
 
     An item's id is the item itself where it is a str or an int; else a hash of its bytes or its repr.
@@ -147,7 +147,7 @@ class GenerativeSource:
     def _decoded(self, points: Array) -> tuple[list[int], list[Decoded]]:
         """All items at these points, and of each the number of its point."""
         answer = _call("decode", self._decode, points.copy())
-        if not isinstance(answer, Items) and not isinstance(answer, (Sequence, np.ndarray)) or isinstance(answer, str):
+        if isinstance(answer, str) or not isinstance(answer, (Items, Sequence, np.ndarray)):
             raise FunctionError(
                 "decode answered with the wrong type",
                 expected=f"a list of {len(points)} items, or an Items",

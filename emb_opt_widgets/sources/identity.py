@@ -50,7 +50,7 @@ def _feed(digest: Any, item: Any) -> None:
         return _feed_all(digest, name, item)
     else:
         array = item.detach().cpu().numpy() if hasattr(item, "detach") else item
-        if hasattr(array, "tobytes") and getattr(array, "dtype", None) != object:
+        if hasattr(array, "tobytes") and str(getattr(array, "dtype", "")) != "object":
             shape = getattr(array, "shape", getattr(array, "size", None))
             name += f"{shape}{getattr(array, 'dtype', getattr(array, 'mode', ''))}"
             content = array.tobytes()

@@ -127,10 +127,7 @@ def _nearest(rows: Rows, queries: Array, k: int) -> Found:
         found, exact = np.take_along_axis(found, order, 1), np.take_along_axis(exact, order, 1)
         last = exact[:, k - 1]
         bound = _rounding_bound(rows, wide, last)
-        if taken == rows.n:
-            open_ = ~np.isfinite(last)
-        else:
-            open_ = ~(last + bound < rough.max(axis=1))
+        open_ = ~np.isfinite(last) if taken == rows.n else ~(last + bound < rough.max(axis=1))
         if open_.any():
             some = np.flatnonzero(open_)
             limits = np.where(np.isfinite(last), last + bound, np.inf)[some]

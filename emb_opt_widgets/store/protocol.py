@@ -14,7 +14,7 @@ class Store(Protocol):
     """An append-only list of events."""
 
     def append(self, bodies: Sequence[Body], payload: Sequence[tuple[int, Any]] = ()) -> None:
-        """Keep these bodies, all or none; once this returns they outlive the process where the store is a file.
+        """Keep these bodies, all or none; what was paid for outlives the process from here on, in a file.
 
         Args:
             bodies: In order.

@@ -1,4 +1,4 @@
-"""Events in one SQLite file. Every append is on the disk before it returns."""
+"""Events in one SQLite file. A score is on the disk before anything is made of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = ["APPLICATION_ID", "FORMAT", "SQLiteStore"]
 APPLICATION_ID = 0x656F7730
 FORMAT = 1
 _TEXT_LIMIT = 20_000
+_DURABLE = frozenset({"created", "started", "resumed", "added", "filtered", "scored", "command", "paused", "finished"})
 _SCHEMA = """
 CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE times (seq INTEGER PRIMARY KEY, time REAL NOT NULL);
@@ -48,6 +49,7 @@ class SQLiteStore:
     def __init__(self, path: str | Path, *, create: bool = False, readonly: bool = False) -> None:
         self.path = Path(path)
         self._lock: WriterLock | None = None
+        self._buffer: list[tuple[int, str, bytes, float]] = []
         self._check_place(create)
         if not readonly:
             self._lock = WriterLock(self.path)
@@ -124,17 +126,32 @@ class SQLiteStore:
             )
 
     def append(self, bodies: Sequence[Body], payload: Sequence[tuple[int, Any]] = ()) -> None:
-        """Keep these, all or none; on the disk when this returns.
+        """Keep these, all or none.
+
+        What was paid for or asked by a person is on the disk when this returns; the rest, which the engine
+        would compute again, goes with the next such event.
 
         Raises:
             FileError: The disk is full, or the file cannot be written. Nothing of this call was kept.
         """
         now = time.time()
-        events = [(self._n + i, body.kind, encode(body)) for i, body in enumerate(bodies)]
+        first = len(self)
+        added = [(first + i, body.kind, encode(body), now) for i, body in enumerate(bodies)]
+        self._buffer += added
+        if payload or any(body.kind in _DURABLE for body in bodies):
+            try:
+                self._flush(payload)
+            except FileError:
+                del self._buffer[len(self._buffer) - len(added) :]
+                raise
+
+    def _flush(self, payload: Sequence[tuple[int, Any]] = ()) -> None:
+        if not self._buffer and not payload:
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO events VALUES (?, ?, ?)", events)
-            self._db.executemany("INSERT INTO times VALUES (?, ?)", [(seq, now) for seq, _, _ in events])
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?)", [row[:3] for row in self._buffer])
+            self._db.executemany("INSERT INTO times VALUES (?, ?)", [(row[0], row[3]) for row in self._buffer])
             if payload:
                 rows = [(row, _shortened(value)) for row, value in payload]
                 self._db.executemany("INSERT OR IGNORE INTO payload VALUES (?, ?)", rows)
@@ -143,7 +160,8 @@ class SQLiteStore:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise self._translated(error, "written") from error
-        self._n += len(events)
+        self._n += len(self._buffer)
+        self._buffer.clear()
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Event]:
         """Events in order.
@@ -151,7 +169,9 @@ class SQLiteStore:
         Raises:
             DamagedFileError: One is missing or cannot be read.
         """
-        end = self._n if stop is None else min(stop, self._n)
+        end = len(self) if stop is None else min(stop, len(self))
+        if end > self._n:
+            self._flush()
         try:
             rows = self._db.execute(
                 "SELECT e.seq, e.kind, e.body, t.time FROM events e LEFT JOIN times t USING (seq)"
@@ -175,11 +195,15 @@ class SQLiteStore:
         return out
 
     def __len__(self) -> int:
-        return self._n
+        return self._n + len(self._buffer)
 
     def close(self) -> None:
         """Close the file and let another writer in."""
-        self._release()
+        try:
+            if self._lock is not None:
+                self._flush()
+        finally:
+            self._release()
 
     def _release(self) -> None:
         if hasattr(self, "_db"):

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.queries import Queries
-from emb_opt_widgets.engine.statistics import query_statistics
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.topk import best_first, check_k
 
@@ -40,7 +39,7 @@ class TopKPrune:
             )
 
     def keep(self, queries: Queries) -> npt.NDArray[np.bool_]:
-        _, mean, best = query_statistics(queries)
+        _, mean, best = queries.statistics()
         scores = (mean if self.score_agg == "mean" else best) * queries.sign
         scores = np.where(np.isnan(scores), -np.inf, scores)
         groups = {"collection_id": queries.collections, "parent_id": queries.parents}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from emb_opt_widgets.testing.sources import SOURCE_CHECKS, SourceCase, check_source
+from emb_opt_widgets.testing.sources import SOURCE_CHECKS, VOLATILE_CHECKS, SourceCase, check_source
 
-__all__ = ["SOURCE_CHECKS", "SourceCase", "check_source"]
+__all__ = ["SOURCE_CHECKS", "VOLATILE_CHECKS", "SourceCase", "check_source"]

@@ -1,0 +1,71 @@
+# `make demo` and `make test` are the two commands a person needs; both make the environment first.
+# PYTHON=… chooses the interpreter, EXTRAS=… what is installed beside the package.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+EXTRAS ?= test
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH := torch==2.13.0
+WORKERS ?= 2
+
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup needs demo test check fix build bench lab notebooks e2e clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with everything in it
+
+needs:
+	@command -v "$(PYTHON)" >/dev/null || { echo "make: there is no '$(PYTHON)': install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1): Python 3.10 or newer is needed; name one: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "make: '$(PYTHON)' cannot make environments: install its venv package (Debian: apt install python3-venv)"; exit 1; }
+	@command -v node >/dev/null || { echo "make: there is no 'node': install Node.js 20 or newer"; exit 1; }
+
+$(STAMP): pyproject.toml package.json | needs
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet -e ".[$(EXTRAS)]"
+	@touch $@
+
+demo: $(STAMP) ## a search on real data, with a progress bar and an HTML report in out/
+	$(BIN)/emb-opt-widgets demo
+
+test: $(STAMP) ## all tests
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(STAMP) ## what a reviewer would run: lint, types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fix: $(STAMP) ## mend what the linter can mend
+	$(BIN)/ruff check --fix .
+
+build: $(STAMP) ## the wheel and the source distribution, in dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+bench: $(STAMP) ## ratios against the peers, measured here and now
+	$(BIN)/emb-opt-widgets bench $(ARGS)
+
+lab: $(STAMP) ## JupyterLab on the notebooks
+	$(BIN)/python -m pip install --quiet -e ".[lab]"
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(STAMP) ## run the notebooks in full, results in out/notebooks/
+	$(BIN)/python -m pytest tests/notebooks --full-notebooks --timeout 1800 $(ARGS)
+
+e2e: $(STAMP) ## browser tests
+	@if [ -d tests/e2e ]; then $(BIN)/python -m pytest tests/e2e $(ARGS); \
+	else echo "There are no browser tests: widgets are not part of this version."; fi
+
+clean: ## remove what was built, and .venv
+	rm -rf $(VENV) build dist out

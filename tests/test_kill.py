@@ -1,0 +1,93 @@
+"""kill -9 at any moment, then load and go on: nothing lost, nothing scored again, the same end."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import emb_opt_widgets as eow
+
+PROGRAM = '''
+import sys, time
+import numpy as np
+import emb_opt_widgets as eow
+
+path, ledger, delay = sys.argv[1], sys.argv[2], float(sys.argv[3])
+library = np.random.default_rng(0).standard_normal((600, 8)).astype(np.float32)
+
+def score(items):
+    time.sleep(delay)
+    values = -np.linalg.norm(items.embeddings - 0.75, axis=1)
+    with open(ledger, "a") as file:
+        file.write("".join(f"{i}\\n" for i in items.ids.tolist()))
+    return values
+
+import os
+if os.path.exists(path) and os.path.getsize(path):
+    search = eow.load(path, library, score)
+    print("loaded", search.n_scored, flush=True)
+else:
+    search = eow.Search(library, score, update=eow.RLUpdate([0.25, 1.0]), prune=eow.TopKPrune(2), k=5, queries=4,
+                        batch_size=3, seed=7, budget=100, path=path)
+search.run(progress=False)
+print("digest", search.events.digest(), search.n_scored, flush=True)
+'''
+
+
+def start(tmp: Path, name: str, delay: float) -> subprocess.Popen[str]:
+    program = tmp / "program.py"
+    program.write_text(PROGRAM)
+    arguments = [sys.executable, str(program), str(tmp / f"{name}.eow"), str(tmp / f"{name}.txt"), str(delay)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(tmp: Path, name: str) -> str:
+    process = start(tmp, name, 0.0)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return next(line for line in out.splitlines() if line.startswith("digest"))
+
+
+@pytest.mark.timeout(400)
+def test_twenty_kills_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
+    whole = finish(tmp_path, "whole")
+    chance = random.Random(3)
+    kills = 0
+    for _ in range(40):
+        process = start(tmp_path, "killed", 0.02)
+        alive = wait_for_progress(process, tmp_path / "killed.txt", chance)
+        process.kill()
+        process.communicate()
+        if not alive:
+            break
+        kills += 1
+        if kills == 20:
+            break
+    assert kills >= 10
+    assert finish(tmp_path, "killed") == whole
+    with_source = np.random.default_rng(0).standard_normal((600, 8)).astype(np.float32)
+    ledger = (tmp_path / "killed.txt").read_text().split()
+    search = eow.replay(tmp_path / "killed.eow", with_source)
+    assert search.n_scored == 100 == len(set(ledger))
+    assert len(ledger) <= 100 + 3 * kills, "only a batch in flight at a kill may be called again"
+
+
+def wait_for_progress(process: subprocess.Popen[str], ledger: Path, chance: random.Random) -> bool:
+    """Until the process has called the score function a few more times; False if it ended first."""
+    before = len(ledger.read_text()) if ledger.exists() else 0
+    wanted = chance.choice([0, 1, 1, 2])
+    calls = 0
+    while process.poll() is None:
+        time.sleep(chance.random() * 0.02)
+        now = len(ledger.read_text()) if ledger.exists() else 0
+        calls += now > before
+        before = max(before, now)
+        if calls > wanted:
+            return True
+    return False
