@@ -61,7 +61,7 @@ lab: $(STAMP) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 notebooks: $(STAMP) ## run the notebooks in full, results in out/notebooks/
-	$(BIN)/python -m pytest tests/notebooks --full-notebooks --timeout 1800 $(ARGS)
+	EOW_NOTEBOOKS=full $(BIN)/python -m pytest tests/notebooks --timeout 1800 $(ARGS)
 
 e2e: $(STAMP) ## browser tests
 	@if [ -d tests/e2e ]; then $(BIN)/python -m pytest tests/e2e $(ARGS); \

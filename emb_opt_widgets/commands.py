@@ -58,8 +58,8 @@ class Command:
     ) -> ev.Commanded:
         """The command as an event, with the nodes it changes."""
         nodes = np.asarray(nodes, np.int32)
-        states = [np.broadcast_to(np.asarray(v, np.int8), nodes.shape).copy() for v in (before, after)]
-        return ev.Commanded(self.id, self.name, self.plain, self.who, self.note, nodes, *states, **more)
+        was, now = (np.broadcast_to(np.asarray(v, np.int8), nodes.shape).copy() for v in (before, after))
+        return ev.Commanded(self.id, self.name, self.plain, self.who, self.note, nodes, was, now, **more)
 
 
 def check_node(state: State, node: Any) -> int:
@@ -72,7 +72,9 @@ def check_node(state: State, node: Any) -> int:
     if not whole or not 0 <= node < state.n_nodes:
         raise UnknownNodeError(
             "There is no such node",
-            expected=f"an id from 0 to {state.n_nodes - 1}" if state.n_nodes else "a node of the tree, which is empty yet",
+            expected=f"an id from 0 to {state.n_nodes - 1}"
+            if state.n_nodes
+            else "a node of the tree, which is empty yet",
             got=repr(node),
             hint="search.tree lists the nodes",
         )
@@ -163,7 +165,8 @@ def _prune(command: Command, state: State) -> ev.Commanded:
     nodes = nodes[state.nodes["status"][nodes] == NodeStatus.ACTIVE]
     if not len(nodes):
         raise StateError(
-            f"Node {node} is {_status(state, node)} already, and so is all below it", hint="restore(node) reverses a prune"
+            f"Node {node} is {_status(state, node)} already, and so is all below it",
+            hint="restore(node) reverses a prune",
         )
     return command.event(nodes, NodeStatus.ACTIVE, NodeStatus.PRUNED)
 

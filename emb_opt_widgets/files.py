@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import DamagedFileError, InputError
-from emb_opt_widgets.search import Search, _check_callable
+from emb_opt_widgets.search import Search
 from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.spec import Functions, check_setting
+from emb_opt_widgets.spec import Functions, check_score, check_setting
 from emb_opt_widgets.store import MemoryStore, SQLiteStore, Store
 
 __all__ = ["load", "replay"]
@@ -47,7 +48,7 @@ def load(
         FileError: The file is in use, damaged, foreign, or of a newer version.
     """
     bound = BoundSource(as_source(source))
-    _check_callable("score", score)
+    check_score(score)
     own = {"filter": filter, "update": update, "prune": prune}
     functions = Functions()
     for role, part in own.items():
@@ -68,9 +69,7 @@ def load(
     except BaseException:
         store.close()
         raise
-    search = Search.__new__(Search)
-    search._assemble(bound, score, functions, executor, store, state)
-    return search
+    return Search.driven_by(Controller(bound, score, functions, executor, store, state))
 
 
 def replay(path: str | Path, source: Any) -> Search:
@@ -85,23 +84,18 @@ def replay(path: str | Path, source: Any) -> Search:
     bound = BoundSource(as_source(source))
     kept = SQLiteStore(path, readonly=True)
     store = MemoryStore()
-    state = State(bound.vectors)
     try:
-        for event in kept.read():
-            if isinstance(event.body, ev.Created):
-                _check_source(event.body, bound)
-            state.apply(event.body)
-            store.append([event.body])
+        state = _fold(kept, bound, Path(path).name, store)
     finally:
         kept.close()
-    search = Search.__new__(Search)
-    search._assemble(bound, None, Functions(), None, store, state)
-    return search
+    return Search.driven_by(Controller(bound, None, Functions(), None, store, state))
 
 
-def _fold(store: Store, source: BoundSource, name: str) -> State:
+def _fold(store: Store, source: BoundSource, name: str, copy: Store | None = None) -> State:
     state = State(source.vectors)
     for event in store.read():
+        if copy is not None:
+            copy.append([event.body])
         if isinstance(event.body, ev.Created):
             _check_source(event.body, source)
         state.apply(event.body)

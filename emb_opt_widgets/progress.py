@@ -15,7 +15,7 @@ def follow(search: Search) -> None:
     from tqdm.auto import tqdm
 
     budget = search.settings["budget"]
-    target = search._state.until
+    target = search.controller.state.until
     by_rounds = budget is None and target is not None
     total = target if by_rounds else budget
     done = search.n_rounds if by_rounds else search.n_scored
@@ -27,4 +27,4 @@ def follow(search: Search) -> None:
             best = search.best
             bar.set_postfix_str("" if best is None else f"best {best.score:.6g}", refresh=False)
             bar.update(now - bar.n)
-        bar.set_postfix_str(bar.postfix or "", refresh=True)
+        bar.refresh()

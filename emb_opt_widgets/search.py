@@ -1,40 +1,32 @@
-"""The live search: its thread, its commands, its life. The one object that changes."""
+"""The live search, as people type it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emb_opt_widgets.commands import Command, apply_command, check_node
+from emb_opt_widgets.commands import check_node
+from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.answers import read_scores
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.items import Items, as_ids
-from emb_opt_widgets.engine.rounds import Gather, run_round, verdict
+from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import Ending, Phase, SearchStatus
-from emb_opt_widgets.errors import EmbOptError, FileError, InputError, StateError
+from emb_opt_widgets.engine.status import Ending, SearchStatus
+from emb_opt_widgets.errors import InputError, StateError
 from emb_opt_widgets.eventlog import EventLog
 from emb_opt_widgets.results import BestItem, QueryTree, Results
-from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.spec import LIVE, Functions, check_setting, describe_queries, make_parts, whole_number
 from emb_opt_widgets.snapshot import best_of, results_of, tree_of
+from emb_opt_widgets.sources import as_source
+from emb_opt_widgets.spec import LIVE, Functions, check_score, check_setting, describe_queries, whole_number
 from emb_opt_widgets.store import MemoryStore, SQLiteStore, Store
+from emb_opt_widgets.telling import ask, tell
 
 __all__ = ["Search"]
-
-_log = logging.getLogger(__name__)
-_PATIENCE = 1.0
 
 
 class Search:
@@ -96,48 +88,37 @@ class Search:
         checked = {key: check_setting(key, value, bound) for key, value in given.items()}
         if direction not in ("maximize", "minimize"):
             raise InputError("direction is not usable", expected='"maximize" or "minimize"', got=repr(direction))
-        _check_callable("score", score)
+        check_score(score)
         if executor is not None and not callable(getattr(executor, "submit", None)):
-            raise InputError("executor is not usable", expected="a concurrent.futures.Executor", got=type(executor).__name__)
+            raise InputError(
+                "executor is not usable", expected="a concurrent.futures.Executor", got=type(executor).__name__
+            )
         functions = Functions()
         config: dict[str, Any] = {key: functions.note(key, value) for key, value in checked.items()}
         config["score"] = functions.note("score", score)
         config["direction"] = direction
         config["queries"] = describe_queries(queries, bound)
         config["name"] = "search" if name is None else str(name)
-        created = ev.Created(config, bound.fingerprint(), _seed(seed))
+        created = ev.Created(config, bound.fingerprint(), whole_number("seed", seed, 0) or 0)
         store: Store = MemoryStore() if path is None else SQLiteStore(path, create=True)
-        self._assemble(bound, score, functions, executor, store, State(bound.vectors))
-        self._emit([created])
+        self._drive(Controller(bound, score, functions, executor, store, State(bound.vectors)))
+        self._controller.emit([created])
 
-    def _assemble(
-        self,
-        source: BoundSource,
-        score: Callable[..., Any] | None,
-        functions: Functions,
-        executor: Executor | None,
-        store: Store,
-        state: State,
-    ) -> None:
-        self._source = source
-        self._score = score
-        self._functions = functions
-        self._executor = executor
-        self._store = store
-        self._state = state
-        self._gather = Gather(state, source)
-        self._cache: dict[str, Any] = {}
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        self._thread: threading.Thread | None = None
-        self._queue: deque[tuple[Command, Future[list[int]]]] = deque()
-        self._wish = "run"
-        self._replan = False
-        self._pause_after: int | None = None
-        self._error: BaseException | None = None
-        self._unkept: list[ev.Body] = []
-        self._asked: set[int] = set()
-        self._listeners: list[Callable[[Sequence[ev.Body]], None]] = []
+    @classmethod
+    def driven_by(cls, controller: Controller) -> Search:
+        """The search of a controller that is there already (`load`, `replay`)."""
+        search = cls.__new__(cls)
+        search._drive(controller)
+        return search
+
+    def _drive(self, controller: Controller) -> None:
+        self._controller = controller
+        self._handed_out: set[int] = set()
+
+    @property
+    def controller(self) -> Controller:
+        """What drives the search; for front ends."""
+        return self._controller
 
     # -- running -------------------------------------------------------------------------------------------
 
@@ -154,9 +135,10 @@ class Search:
             StateError: It cannot go on from here.
             EmbOptError: What ended it, where `on_error` is "raise" or a function broke its contract.
         """
-        if rounds is None and not self._running and self._over:
+        live = self._controller
+        if rounds is None and not live.running and live.over:
             return self.results()
-        if not self._running or rounds is not None:
+        if not live.running or rounds is not None:
             self.start(rounds)
         try:
             if progress:
@@ -166,10 +148,10 @@ class Search:
             else:
                 self.wait()
         except KeyboardInterrupt:
-            self._submit("pause", who="keyboard", wait=False)
-            self.wait()
-        if self._error is not None:
-            error, self._error = self._error, None
+            live.submit("pause", who="keyboard", wait=False)
+            live.wait()
+        error, live.error = live.error, None
+        if error is not None:
             raise error
         return self.results()
 
@@ -182,132 +164,34 @@ class Search:
         Raises:
             StateError: It runs already, or cannot go on from here.
         """
-        with self._lock:
-            if self._running:
-                raise StateError("The search is running already", hint="pause() or stop() it first, or wait()")
-            if self._score is None:
-                raise StateError(
-                    "This search has no score function", hint="Use ask() and tell(), or make it with score=…"
-                )
-            self._flush()
-            more = whole_number("rounds", rounds, 1, optional=True)
+        live, state = self._controller, self._controller.state
+        more = whole_number("rounds", rounds, 1, optional=True)
+        with live.lock:
+            self._check_can_run()
+            live.flush()
             until = self._until(more)
-            if self._over:
-                raise StateError("The budget is spent", hint="Raise it first: set(budget=…)")
-            if self._state.status is not SearchStatus.RUNNING or until != self._state.until:
-                resumed = self._state.status is SearchStatus.PAUSED and until == self._state.until
-                self._emit([ev.Resumed(until) if resumed else ev.Started(until)])
-            self._launch()
+            if state.status is not SearchStatus.RUNNING or until != state.until:
+                resumed = state.status is SearchStatus.PAUSED and until == state.until
+                live.emit([ev.Resumed(until) if resumed else ev.Started(until)])
+            self._handed_out.clear()
+            live.launch()
 
-    @property
-    def _over(self) -> bool:
-        """Finished, and with nothing left to spend."""
-        return self._state.status is SearchStatus.FINISHED and self._state.calls_left == 0
+    def _check_can_run(self) -> None:
+        live = self._controller
+        if live.running:
+            raise StateError("The search is running already", hint="pause() or stop() it first, or wait()")
+        if live.score is None:
+            raise StateError("This search has no score function", hint="Use ask() and tell(), or pass score=…")
+        if live.over:
+            raise StateError("The budget is spent", hint="Raise it first: set(budget=…)")
 
     def _until(self, more: int | None) -> int | None:
-        state = self._state
+        """The round to run to: so many more, or what was asked for before an interruption."""
+        state = self._controller.state
         if more is not None:
             return state.n_rounds + more
         interrupted = state.status in (SearchStatus.RUNNING, SearchStatus.PAUSED)
         return state.until if interrupted and (state.until or 0) > state.n_rounds else None
-
-    def _launch(self, pause_after: int | None = None) -> None:
-        self._wish = "run"
-        self._error = None
-        self._pause_after = pause_after
-        self._asked.clear()
-        self._thread = threading.Thread(target=self._work, name=f"eow-{self.name}", daemon=True)
-        self._thread.start()
-
-    def _work(self) -> None:
-        """The engine's thread: rounds until something says otherwise."""
-        try:
-            while not self._rest():
-                self._replan = False
-                for group in run_round(self._state, self._parts(), self._gate):
-                    self._emit(group)
-                    self._apply_queue()
-        except BaseException as error:  # noqa: BLE001 - kept, and raised where the person waits
-            self._fail(error)
-        finally:
-            with self._changed:
-                self._thread = None
-                self._apply_queue()
-                self._changed.notify_all()
-
-    def _gate(self) -> bool:
-        """Whether another call may be made: not once a person has asked for something that may forbid it."""
-        return self._wish == "run" and not self._replan and not any(c.name in ("pause", "stop") for c, _ in self._queue)
-
-    def _rest(self) -> bool:
-        """Apply what was asked; whether the engine comes to rest here."""
-        self._apply_queue()
-        state = self._state
-        over = verdict(state)
-        if self._wish == "stop":
-            over = ev.Finished(Ending.STOPPED.name, Ending.STOPPED.value)
-        if over is None and self._pause_after is not None and state.n_rounds >= self._pause_after:
-            self._wish = "pause"
-        if over is not None:
-            self._emit([over])
-        elif self._wish == "pause":
-            self._emit([ev.Paused("Paused. resume(), step() or run() goes on.")])
-        return state.status is not SearchStatus.RUNNING
-
-    def _fail(self, error: BaseException) -> None:
-        _log.info("search %s failed", self.name, exc_info=error)
-        self._error = error
-        if not isinstance(error, FileError):
-            try:
-                self._emit([ev.Finished(Ending.FAILED.name, Ending.FAILED.value.format(error=error))])
-            except FileError as second:
-                self._error = second
-
-    def _parts(self) -> Any:
-        return make_parts(
-            self._state, self._source, self._score, self._functions, self._executor, self._cache, self._gather
-        )
-
-    def _emit(self, bodies: Sequence[ev.Body]) -> None:
-        """Keep events, then fold them. Where they cannot be kept they wait for the next start, unused."""
-        if not bodies:
-            return
-        with self._changed:
-            try:
-                self._store.append(bodies, self._payload(bodies))
-            except FileError:
-                self._unkept.extend(bodies)
-                raise
-            for body in bodies:
-                self._state.apply(body)
-            self._changed.notify_all()
-        for listener in tuple(self._listeners):
-            listener(bodies)
-
-    def _payload(self, bodies: Sequence[ev.Body]) -> list[tuple[int, Any]]:
-        """What newly scored items stand for, for those who will look at the file without the source."""
-        if isinstance(self._store, MemoryStore):
-            return []
-        out = []
-        for body in bodies:
-            if isinstance(body, ev.Scored) and not body.told:
-                items = self._gather.payload(body.rows)
-                whole = items.items
-                out += [
-                    (int(row), [None if whole is None else whole[i], items.row_data(i)])
-                    for i, row in enumerate(body.rows)
-                ]
-        return out
-
-    def _flush(self) -> None:
-        waiting, self._unkept = self._unkept, []
-        self._emit(waiting)
-
-    # -- waiting -------------------------------------------------------------------------------------------
-
-    @property
-    def _running(self) -> bool:
-        return self._thread is not None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the search is at rest: paused, stopped, finished or failed.
@@ -318,18 +202,11 @@ class Search:
         Returns:
             Whether it is at rest.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            while self._running:
-                left = 0.2 if end is None else min(0.2, end - time.monotonic())
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-        return True
+        return self._controller.wait(timeout)
 
     async def wait_async(self) -> Results:
         """Wait for the search to be at rest without blocking the kernel; returns the results."""
-        while self._running:
+        while self._controller.running:
             await asyncio.sleep(0.05)
         return self.results()
 
@@ -337,53 +214,45 @@ class Search:
 
     def pause(self, note: str = "") -> None:
         """Make no new score calls; the one in flight finishes and is kept."""
-        self._need_running("pause")
-        self._submit("pause", note=note, wait=False)
-        self._settle()
+        self._check_running("pause")
+        self._controller.submit("pause", note=note, wait=False)
+        self._controller.settle()
 
     def stop(self, note: str = "") -> None:
         """End the search; the call in flight finishes and is kept. `run()` would go on from here."""
-        with self._lock:
-            paused = not self._running and self.status in (SearchStatus.READY, SearchStatus.PAUSED)
-            if paused:
-                self._submit("stop", note=note)
-                self._emit([ev.Finished(Ending.STOPPED.name, Ending.STOPPED.value)])
+        live = self._controller
+        with live.lock:
+            if not live.running and self.status in (SearchStatus.READY, SearchStatus.PAUSED):
+                live.submit("stop", note=note)
+                live.emit([ev.Finished(Ending.STOPPED.name, Ending.STOPPED.value)])
                 return
-        self._need_running("stop")
-        self._submit("stop", note=note, wait=False)
-        self._settle()
+        self._check_running("stop")
+        live.submit("stop", note=note, wait=False)
+        live.settle()
 
     def resume(self, note: str = "") -> None:
         """Go on after a pause; returns at once."""
-        with self._lock:
-            if self._running:
-                if self._wish == "pause":
-                    self._changed.wait_for(lambda: not self._running, timeout=_PATIENCE)
-                if self._running:
-                    raise StateError("The search is running already")
+        self._controller.settle()
+        with self._controller.lock:
             if self.status is not SearchStatus.PAUSED:
-                raise StateError(
-                    f"The search is {self.status}, not paused", hint=self._next_step()
-                )
-            self._submit("resume", note=note)
+                raise StateError(f"The search is {self.status}, not paused", hint=self.reason)
+            self._check_can_run()
+            self._controller.submit("resume", note=note)
             self.start()
 
     def step(self, n: int = 1, note: str = "") -> None:
         """Run `n` rounds, then pause; returns when they are done, or after a second."""
         count = whole_number("n", n, 1) or 1
-        with self._lock:
-            if self._running:
-                raise StateError("The search is running", hint="pause() it first")
-            if self.status not in (SearchStatus.READY, SearchStatus.PAUSED) and self._state.ending != "ROUNDS":
-                raise StateError(f"The search is {self.status}: {self.reason}", hint=self._next_step())
-            if self._score is None:
-                raise StateError("This search has no score function", hint="Use ask() and tell()")
-            self._flush()
-            self._submit("step", {"n": count}, note=note)
-            left = self._until(None) if self._state.ending is None else None
-            self._emit([ev.Resumed(left)])
-            self._launch(self._state.n_rounds + count)
-        self._settle()
+        live, state = self._controller, self._controller.state
+        with live.lock:
+            self._check_can_run()
+            if self.status not in (SearchStatus.READY, SearchStatus.PAUSED) and state.ending != Ending.ROUNDS.name:
+                raise StateError(f"The search is {self.status}", hint=self.reason)
+            live.flush()
+            live.submit("step", {"n": count}, note=note)
+            live.emit([ev.Resumed(None if state.ending else self._until(None))])
+            live.launch(state.n_rounds + count)
+        live.settle()
 
     def branch(
         self,
@@ -408,108 +277,57 @@ class Search:
             Ids of the new nodes.
 
         Raises:
-            InputError, StateError: Unknown node, nothing scored there, or nothing left to spend.
+            InputError: Unknown node or item, or a point that is not usable.
+            StateError: Nothing is scored there, or nothing is left to spend.
         """
-        if (item is not None) + (embedding is not None) + (node is not None and item is None and embedding is None) != 1:
-            raise InputError("branch needs one place to start", expected="a node, an item or an embedding", got="none or several")
+        if (item is not None) + (embedding is not None) > 1 or (node is None and item is None and embedding is None):
+            raise InputError(
+                "branch needs one place to start from",
+                expected="a node, an item or an embedding",
+                got="none" if item is None else "an item and an embedding",
+            )
+        live = self._controller
         if node is not None:
-            check_node(self._state, node)
+            check_node(live.state, node)
         vector = None if embedding is None else np.asarray(embedding, np.float64)
-        live = {"node": node, "item": item, "embedding": vector, "update": update}
         plain = {
-            "node": None if node is None else int(node), "item": item,
+            "node": None if node is None else int(node),
+            "item": item,
             "embedding": None if vector is None else vector.tolist(),
-            "update": self._functions.note("branch", update),
-        }  # fmt: skip
-        return self._submit("branch", live, plain, note)
+            "update": live.functions.note("branch", update),
+        }
+        return live.submit("branch", {"node": node, "item": item, "embedding": vector, "update": update}, plain, note)
 
     def prune_node(self, node: int, subtree: bool = True, note: str = "") -> None:
         """Make a node, and with `subtree` all below it, inactive. They stay visible; `undo` or `restore` reverse it."""
-        self._submit("prune_node", {"node": check_node(self._state, node), "subtree": bool(subtree)}, note=note)
+        checked = check_node(self._controller.state, node)
+        self._controller.submit("prune_node", {"node": checked, "subtree": bool(subtree)}, note=note)
 
     def restore(self, node: int, note: str = "") -> None:
         """Reverse a prune, a person's or the pruner's."""
-        self._submit("restore", {"node": check_node(self._state, node)}, note=note)
+        self._controller.submit("restore", {"node": check_node(self._controller.state, node)}, note=note)
 
     def undo(self, note: str = "") -> None:
         """Reverse the last branch, prune, restore or set."""
-        self._submit("undo", note=note)
+        self._controller.submit("undo", note=note)
 
     def redo(self, note: str = "") -> None:
         """Do again what was undone last."""
-        self._submit("redo", note=note)
+        self._controller.submit("redo", note=note)
 
     def set(self, note: str = "", **settings: Any) -> None:
         """Change settings from the next round on: k, budget, update, prune, filter, batch_size, retries, timeout,
         on_error."""
         if not settings:
             raise InputError("set needs a setting", expected=", ".join(LIVE), got="none")
-        checked = {k: check_setting(k, v, self._source, self._state.n_scored) for k, v in settings.items()}
-        plain = {key: self._functions.note(key, value) for key, value in checked.items()}
-        self._submit("set", checked, plain, note)
+        live = self._controller
+        checked = {k: check_setting(k, v, live.source, live.state.n_scored) for k, v in settings.items()}
+        plain = {key: live.functions.note(key, value) for key, value in checked.items()}
+        live.submit("set", checked, plain, note)
 
-    def _submit(
-        self,
-        name: str,
-        arguments: dict[str, Any] | None = None,
-        plain: dict[str, Any] | None = None,
-        note: str = "",
-        *,
-        who: str = "python",
-        command_id: str | None = None,
-        wait: bool = True,
-    ) -> list[int]:
-        """Queue a command; apply it at once where no engine runs. Each id takes effect once."""
-        live = arguments or {}
-        done: Future[list[int]] = Future()
-        with self._lock:
-            taken = {c.id for c, _ in self._queue} | set(self._state.commands)
-            if command_id in taken:
-                return []
-            number = len(taken) + 1
-            command = Command(name, live, command_id or f"c{number}", who, str(note), live if plain is None else plain)
-            self._queue.append((command, done))
-            within = threading.current_thread() is self._thread
-            if not self._running or (within and wait):
-                self._apply_queue()
-        if not wait and not done.done():
-            return []
-        while True:
-            try:
-                return done.result(timeout=0.2)
-            except FutureTimeout:
-                if done.done():
-                    raise
-
-    def _apply_queue(self) -> None:
-        while True:
-            with self._lock:
-                if not self._queue:
-                    return
-                command, done = self._queue.popleft()
-                try:
-                    bodies = apply_command(command, self._state, self._parts())
-                    first = self._state.n_nodes
-                    self._emit(bodies)
-                except EmbOptError as error:
-                    done.set_exception(error)
-                    continue
-                self._replan = True
-                if command.name in ("pause", "stop"):
-                    self._wish = command.name
-                done.set_result(list(range(first, self._state.n_nodes)))
-
-    def _need_running(self, verb: str) -> None:
-        if not self._running:
-            raise StateError(f"There is nothing to {verb}: the search is {self.status}", hint=self._next_step())
-
-    def _settle(self) -> None:
-        """Give the engine a moment to answer, so that the next line of a cell sees what it asked for."""
-        if threading.current_thread() is not self._thread:
-            self.wait(_PATIENCE)
-
-    def _next_step(self) -> str:
-        return self.reason
+    def _check_running(self, verb: str) -> None:
+        if not self._controller.running:
+            raise StateError(f"There is nothing to {verb}: the search is {self.status}", hint=self.reason)
 
     # -- scores from elsewhere -----------------------------------------------------------------------------
 
@@ -521,17 +339,7 @@ class Search:
         Raises:
             StateError: The search is running.
         """
-        count = whole_number("n", n, 1) or 1
-        with self._lock:
-            self._need_rest("ask")
-            while not (waiting := [r for r in self._waiting() if r not in self._asked]):
-                if len(self._waiting()) or not self._advance():
-                    break
-            rows = np.array(waiting[:count], np.int32)
-            self._asked.update(rows.tolist())
-            if not len(rows):
-                return Items(np.empty(0, np.int64), np.empty((0, self._state.dim), np.float32))
-            return self._gather.payload(rows)
+        return ask(self._controller, whole_number("n", n, 1) or 1, self._handed_out)
 
     def tell(self, items: Any, scores: Any) -> None:
         """Scores from elsewhere, for items of `ask` or any others of the source.
@@ -544,125 +352,57 @@ class Search:
             InputError: Unknown ids, a score too many or too few, an item that has its score already, or more
                 than the budget allows. Nothing is changed then.
         """
-        single = np.ndim(items) == 0 and not isinstance(items, Items)
-        raw = [items] if single else items
-        ids = raw.ids if isinstance(raw, Items) else as_ids([getattr(i, "id", i) for i in raw])
-        answer = read_scores([scores] if single and np.ndim(scores) == 0 else scores, len(ids))
-        with self._lock:
-            self._need_rest("tell")
-            self._check_told(ids)
-            new = ids[self._state.ids.rows(ids) < 0]
-            bodies: list[ev.Body] = []
-            if len(new):
-                if not self._state.n_nodes:
-                    self._advance()
-                    new = ids[self._state.ids.rows(ids) < 0]
-                found = self._source.fetch(new)
-                bodies.append(ev.Added(self._state.round, new, embeddings=found.embeddings))
-            rows, _ = self._state.ids.number(ids)
-            bodies.append(ev.Scored(rows, answer.values, answer.reasons, answer.data, told=True))
-            self._emit(bodies)
-
-    def _check_told(self, ids: Any) -> None:
-        if len(set(ids.tolist())) < len(ids):
-            raise InputError("An item is told twice in one call", expected="distinct ids", got=ids.tolist()[:10])
-        rows = self._state.ids.rows(ids)
-        known = rows[rows >= 0]
-        scored = known[self._state.items["call"][known] >= 0] if len(known) else known
-        if len(scored):
-            raise InputError(
-                "A score is never overwritten",
-                expected="items without a score",
-                got=f"scored already: {self._state.ids.take(scored).tolist()[:5]}",
-            )
-        left = self._state.calls_left
-        if left is not None and len(ids) > left:
-            raise InputError(
-                "More scores than the budget allows", expected=f"at most {left}", got=len(ids), hint="set(budget=…)"
-            )
-
-    def _waiting(self) -> list[int]:
-        if self._state.phase is not Phase.SCORE:
-            return []
-        rows: list[int] = self._state.unscored().tolist()
-        return rows
-
-    def _advance(self) -> bool:
-        """One stretch of the round without scoring; whether there is more to come."""
-        if verdict(self._state) is not None:
-            return False
-        parts = self._parts()
-        for group in run_round(self._state, _without_score(parts), lambda: True):
-            self._emit(group)
-        return self._state.status is not SearchStatus.FINISHED
-
-    def _need_rest(self, verb: str) -> None:
-        if self._running:
-            raise StateError(f"{verb}() needs the search at rest", hint="pause() it first")
+        tell(self._controller, items, scores)
 
     # -- looking -------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
         """For people."""
-        return str(self._state.config["name"])
+        return str(self._controller.state.config["name"])
 
     @property
     def status(self) -> SearchStatus:
         """Where the search stands."""
-        with self._lock:
-            if self._running:
-                return SearchStatus.RUNNING
-            if isinstance(self._error, FileError) or self._unkept:
-                return SearchStatus.FAILED
-            resting = self._state.status
-            begun = resting is SearchStatus.RUNNING or (resting is SearchStatus.READY and self._state.n_nodes > 0)
-            return SearchStatus.PAUSED if begun else resting
+        return self._controller.status
 
     @property
     def reason(self) -> str:
         """Why it stands there, and what to do next: a sentence."""
-        with self._lock:
-            if isinstance(self._error, FileError):
-                return str(self._error)
-            if not self._running and self._state.status is SearchStatus.RUNNING:
-                return "Interrupted. run() goes on from here."
-            if not self._running and (waiting := len(self._waiting())) and self._score is None:
-                return f"Waiting for the scores of {waiting} items: tell(items, scores)."
-            return self._state.reason
+        return self._controller.reason
 
     @property
     def n_scored(self) -> int:
         """Unique items whose score was paid for, failed ones included."""
-        return self._state.n_scored
+        return self._controller.state.n_scored
 
     @property
     def n_rounds(self) -> int:
         """Rounds done."""
-        return self._state.n_rounds
+        return self._controller.state.n_rounds
 
     @property
     def settings(self) -> dict[str, Any]:
         """The present configuration, as plain values."""
-        with self._lock:
-            return dict(self._state.config)
+        with self._controller.lock:
+            return dict(self._controller.state.config)
 
     @property
     def best(self) -> BestItem | None:
         """The best item so far, or None."""
-        with self._lock:
-            return best_of(self._state, self._gather)
+        with self._controller.lock:
+            return best_of(self._controller.state, self._controller.gather)
 
     @property
     def tree(self) -> QueryTree:
         """The queries so far, as columns."""
-        with self._lock:
-            return tree_of(self._state)
+        with self._controller.lock:
+            return tree_of(self._controller.state)
 
     @property
     def events(self) -> EventLog:
         """What happened, in order."""
-        return EventLog(self._store, self._lock)
+        return EventLog(self._controller.store, self._controller.lock)
 
     def results(self, n: int | None = None, include_removed: bool = False) -> Results:
         """What was found, best first.
@@ -672,8 +412,8 @@ class Search:
             include_removed: Also items that were filtered out or have no score, last.
         """
         whole_number("n", n, 1, optional=True)
-        with self._lock:
-            return results_of(self._state, self._gather, n, include_removed)
+        with self._controller.lock:
+            return results_of(self._controller.state, self._controller.gather, n, include_removed)
 
     def to_html(self, path: str | Path) -> Path:
         """Write a report: one file, readable offline, that runs nothing."""
@@ -683,10 +423,7 @@ class Search:
 
     def close(self) -> None:
         """Pause if it runs, and let go of the file."""
-        if self._running:
-            self._submit("pause", wait=False)
-            self.wait()
-        self._store.close()
+        self._controller.close()
 
     def __enter__(self) -> Search:
         return self
@@ -695,28 +432,12 @@ class Search:
         self.close()
 
     def __repr__(self) -> str:
-        with self._lock:
-            budget = self._state.config.get("budget")
-            spent = f"{self.n_scored:,}" + (f" of {budget:,}" if budget else "") + " scored"
-            best = "" if self.best is None else f", best {self.best.score:.6g} ({self.best.id})"
-            return f"Search {self.name!r}: {self.status}, round {self.n_rounds}, {spent}{best}"
+        budget, best = self.settings["budget"], self.best
+        spent = f"{self.n_scored:,}" + (f" of {budget:,}" if budget else "") + " scored"
+        shown = "" if best is None else f", best {best.score:.6g} ({best.id})"
+        return f"Search {self.name!r}: {self.status}, round {self.n_rounds}, {spent}{shown}"
 
     def _repr_html_(self) -> str:
         from emb_opt_widgets.report import search_summary
 
         return search_summary(self)
-
-
-def _without_score(parts: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(parts, score=None)
-
-
-def _seed(seed: Any) -> int:
-    return whole_number("seed", seed, 0) or 0
-
-
-def _check_callable(name: str, value: Any) -> None:
-    if value is not None and not callable(value):
-        raise InputError(f"{name} is not usable", expected="a function of Items", got=type(value).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.rounds import Gather
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
@@ -34,7 +35,8 @@ def results_of(state: State, gather: Gather, n: int | None, include_removed: boo
     rows = rows[:n].astype(np.int64)
     reasons = [state.item_reasons.get(int(r), "") for r in rows] if include_removed else None
     if not len(rows):
-        return Results(rows, np.empty(0), np.empty((0, state.dim)), lambda: gather.payload(rows), reasons)
+        none = Items(rows, np.empty((0, state.dim)))
+        return Results(rows, np.empty(0), none.embeddings, lambda: none, reasons)
     return Results(
         state.ids.take(rows),
         state.items["score"][rows],

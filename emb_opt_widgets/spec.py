@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -20,7 +21,7 @@ from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, REGISTRY
 
-__all__ = ["LIVE", "Functions", "check_setting", "describe_queries", "make_parts", "whole_number"]
+__all__ = ["LIVE", "Functions", "check_score", "check_setting", "describe_queries", "make_parts", "whole_number"]
 
 LIVE = ("k", "budget", "update", "prune", "filter", "batch_size", "retries", "timeout", "on_error")
 
@@ -40,30 +41,28 @@ def whole_number(name: str, value: Any, least: int, optional: bool = False) -> i
 
 
 class Functions:
-    """The user's own functions, by the names under which the file knows them."""
+    """The user's own functions, by their role and the names under which the file knows them."""
 
     def __init__(self) -> None:
-        self._by_name: dict[str, Any] = {}
-        self._by_role: dict[str, Any] = {}
+        self._named: dict[tuple[str, str], Any] = {}
+        self._latest: dict[str, Any] = {}
 
     def note(self, role: str, part: Any) -> Any:
-        """Remember every function of the user's in a part of the configuration; returns its description."""
-        if part is not None:
-            self._by_role[role] = part
-        plain = describe(part, REGISTRY)
-        self._remember(plain, part)
-        return plain
+        """Remember the functions in a part of the configuration; returns its description.
 
-    def _remember(self, plain: Any, part: Any) -> None:
-        if not isinstance(plain, Mapping):
-            return
-        if "function" in plain:
-            function = getattr(part, "function", part) if type(part).__name__.startswith("Function") else part
-            self._by_name[str(plain["function"])] = function
-            return
-        for key, value in plain.items():
-            if isinstance(value, Mapping):
-                self._remember(value, getattr(part, key))
+        Different functions of one name are told apart by a number: `f`, `f#2`, …
+        """
+        if part is not None:
+            self._latest[role] = part
+        return describe(part, REGISTRY, lambda function: self._name(role, function))
+
+    def _name(self, role: str, function: Any) -> str:
+        base = function_name(function)
+        for number in itertools.count(1):
+            name = base if number == 1 else f"{base}#{number}"
+            if self._named.setdefault((role, name), function) is function:
+                return name
+        raise AssertionError("unreachable")
 
     def find(self, role: str, plain: Any) -> Any:
         """The live part of a description.
@@ -73,11 +72,11 @@ class Functions:
         """
 
         def own(name: str) -> Any:
-            if name in self._by_name:
-                return self._by_name[name]
-            passed = self._by_role.get(role)
-            if passed is not None:
-                return passed
+            if (role, name) in self._named:
+                return self._named[role, name]
+            passed = self._latest.get(role)
+            if passed is not None and type(passed).__name__ not in REGISTRY:
+                return getattr(passed, "function", passed)
             raise InputError(
                 f"The search uses a {role} function of yours that was not passed",
                 expected=f"{role}={name}",
@@ -85,7 +84,9 @@ class Functions:
                 hint=f"Pass it again: load(path, source=…, {role}=…)",
             )
 
-        return rebuild(plain, REGISTRY, own)
+        passed = self._latest.get(role)
+        same = passed is not None and describe(passed, REGISTRY) == plain
+        return passed if same else rebuild(plain, REGISTRY, own)
 
 
 def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0) -> Any:
@@ -115,7 +116,9 @@ def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0)
             return None if value is None else as_prune(value)
         case "filter":
             if value is not None and not callable(value):
-                raise InputError("filter is not usable", expected="a function of Items, or None", got=type(value).__name__)
+                raise InputError(
+                    "filter is not usable", expected="a function of Items, or None", got=type(value).__name__
+                )
             return value
         case "batch_size":
             return whole_number("batch_size", value, 1, optional=True)
@@ -131,6 +134,12 @@ def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0)
             return value
         case _:
             raise InputError("There is no such setting", expected=", ".join(LIVE), got=repr(name))
+
+
+def check_score(score: Any) -> None:
+    """Raise `InputError` unless it is a function, or None."""
+    if score is not None and not callable(score):
+        raise InputError("score is not usable", expected="a function of Items, or None", got=type(score).__name__)
 
 
 def describe_queries(queries: Any, source: BoundSource) -> dict[str, Any]:
@@ -159,9 +168,7 @@ def describe_queries(queries: Any, source: BoundSource) -> dict[str, Any]:
     if array.ndim != 2 or not len(array) or array.dtype.kind not in "fiu":
         raise wrong
     if source.dim is not None and array.shape[1] != source.dim:
-        raise InputError(
-            "The queries have the wrong dimensions", expected=f"(q, {source.dim})", got=array.shape
-        )
+        raise InputError("The queries have the wrong dimensions", expected=f"(q, {source.dim})", got=array.shape)
     if not np.isfinite(array).all():
         raise InputError("The queries are not finite", expected="finite numbers", got="NaN or infinity")
     return {"vectors": array.astype(np.float64).tolist()}
@@ -211,6 +218,3 @@ def make_parts(
 
 def _unpooled(policy: CallPolicy) -> CallPolicy:
     return CallPolicy(None, policy.retries, None, policy.on_error)
-
-
-__all__ += ["function_name"]

@@ -43,7 +43,7 @@ def test_branch_from_a_pruned_node_an_item_and_a_point(search: eow.Search, libra
     (at_item,) = search.branch(item=best.id)
     np.testing.assert_array_equal(search.tree.embedding[at_item], library[best.id].astype(float))
     assert search.tree.parent[at_item] >= 0
-    unseen = next(i for i in range(len(library)) if search._state.ids.row(i) is None)
+    unseen = next(i for i in range(len(library)) if search.controller.state.ids.row(i) is None)
     (at_unseen,) = search.branch(item=unseen)
     assert search.tree.parent[at_unseen] == -1
     (root,) = search.branch(embedding=np.full(8, 0.75))
@@ -154,7 +154,7 @@ def test_commands_on_what_cannot_take_them(search: eow.Search) -> None:
 def test_each_command_id_takes_effect_once(search: eow.Search) -> None:
     ran(search)
     for _ in range(2):
-        search._submit("prune_node", {"node": 0, "subtree": True}, command_id="browser-1", who="browser")
+        search.controller.submit("prune_node", {"node": 0, "subtree": True}, command_id="browser-1", who="browser")
     assert sum(e.kind == "command" for e in search.events) == 1
 
 

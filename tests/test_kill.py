@@ -13,7 +13,7 @@ import pytest
 
 import emb_opt_widgets as eow
 
-PROGRAM = '''
+PROGRAM = """
 import sys, time
 import numpy as np
 import emb_opt_widgets as eow
@@ -37,7 +37,7 @@ else:
                         batch_size=3, seed=7, budget=100, path=path)
 search.run(progress=False)
 print("digest", search.events.digest(), search.n_scored, flush=True)
-'''
+"""
 
 
 def start(tmp: Path, name: str, delay: float) -> subprocess.Popen[str]:

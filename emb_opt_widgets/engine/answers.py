@@ -123,7 +123,7 @@ def read_scores(value: Any, n: int) -> Answer:
             if extra := _field(row, "data"):
                 data = data or [None] * n
                 data[i] = dict(extra)
-    for i in np.flatnonzero(~np.isfinite(values)):
+    for i in np.flatnonzero(~np.isfinite(values)).tolist():
         reasons.setdefault(str(i), f"{SCORE_NOT_FINITE} ({values[i]})")
     return Answer(np.where(np.isfinite(values), values, np.nan), reasons, data)
 

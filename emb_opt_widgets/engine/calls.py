@@ -76,7 +76,7 @@ class _Threads(Executor):
         def work() -> None:
             try:
                 future.set_result(fn(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
+            except BaseException as error:
                 future.set_exception(error)
 
         threading.Thread(target=work, name="eow-call", daemon=True).start()
@@ -233,7 +233,7 @@ class Caller:
                 problem = error
             except FunctionError as error:
                 problem, contract = error, True
-            except Exception as error:  # noqa: BLE001 - the user's function may raise anything
+            except Exception as error:
                 problem = error
             else:
                 self._worked = True

@@ -21,25 +21,26 @@ def function_name(function: Any) -> str:
     return f"{module}.{name}"
 
 
-def describe(part: Any, ours: Mapping[str, type]) -> Any:
+def describe(part: Any, ours: Mapping[str, type], name_of: Callable[[Any], str] = function_name) -> Any:
     """A part of the configuration as plain values.
 
     Args:
         part: A number, a text, None, one of our frozen dataclasses, or a user's function.
         ours: Class name to class, for those that are restored from their fields.
+        name_of: Names a user's function.
     """
     if part is None or isinstance(part, (bool, int, float, str)):
         return part
     if isinstance(part, (np.integer, np.floating, np.bool_)):
         return part.item()
     if isinstance(part, (list, tuple)):
-        return [describe(v, ours) for v in part]
+        return [describe(v, ours, name_of) for v in part]
     if isinstance(part, (FunctionUpdate, FunctionPrune)):
-        return {"function": function_name(part.function)}
+        return {"function": name_of(part.function)}
     if is_dataclass(part) and ours.get(type(part).__name__) is type(part):
-        values = {f.name: describe(getattr(part, f.name), ours) for f in fields(part)}
+        values = {f.name: describe(getattr(part, f.name), ours, name_of) for f in fields(part)}
         return {"strategy": type(part).__name__, **values}
-    return {"function": function_name(part)}
+    return {"function": name_of(part)}
 
 
 def rebuild(plain: Any, ours: Mapping[str, type], own: Callable[[str], Any]) -> Any:

@@ -170,7 +170,6 @@ class Queries(Sequence[Query]):
         gains = scores[positions] * self.sign
         return gains, self.hits.embeddings[positions], positions, offsets
 
-
     def statistics(self) -> tuple[Int64, Float64, Float64]:
         """Per query: number of valid hits, their mean score and their best score, `(q,)` each (NaN: none)."""
         if self.hits.scores is None:

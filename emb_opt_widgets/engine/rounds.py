@@ -18,10 +18,9 @@ import numpy.typing as npt
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import Caller
-from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import Choose, Prune, Update
-from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
+from emb_opt_widgets.engine.queries import Choice, Proposals
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.statistics import ragged_statistics
 from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
@@ -124,10 +123,8 @@ def run_round(state: State, parts: Parts, gate: Callable[[], bool]) -> Iterator[
             return
     if state.phase is Phase.RETRIEVE:
         yield [_retrieve(state, parts)]
-    if state.phase is Phase.FILTER and parts.filter is not None:
-        fresh = state.pool[state.items["status"][state.pool] == ItemStatus.NEW]
-        for answered in parts.filter(fresh, gate):
-            yield [] if answered is None else [_filtered(*answered)]
+    if state.phase is Phase.FILTER:
+        yield from _filter(state, parts.filter, gate)
     if state.phase is Phase.CHOOSE:
         yield [_choose(state, parts)]
     if state.phase is Phase.SCORE and parts.score is not None:
@@ -155,7 +152,7 @@ def proposals_event(state: State, made: Proposals, command: str | None = None) -
     width = state.dim or embeddings.shape[-1]
     parents = np.asarray(made.parents, np.int32)
     fine = embeddings.shape == (m, width) and bool(np.isfinite(embeddings).all())
-    if not fine or (m and not (-1 <= parents.min() and parents.max() < max(state.n_nodes, 1))):
+    if not fine or (m and not (parents.min() >= -1 and parents.max() < max(state.n_nodes, 1))):
         raise FunctionError(
             "The update proposed queries that cannot be used",
             expected=f"finite embeddings of shape (m, {width}) and parents that are in the tree (or -1)",
@@ -238,8 +235,17 @@ def _plain(items: Items) -> list[Any]:
     return [[None if items.items is None else items.items[i], items.row_data(i)] for i in range(len(items))]
 
 
-def _filtered(rows: npt.NDArray[np.int32], answer: Any) -> ev.Filtered:
-    return ev.Filtered(rows, answer.values, answer.reasons, answer.data)
+def _filter(state: State, filter: Caller | None, gate: Callable[[], bool]) -> Iterator[Bodies]:
+    fresh = state.pool[state.items["status"][state.pool] == ItemStatus.NEW]
+    if filter is None:
+        yield [ev.Filtered(fresh, np.ones(len(fresh), np.bool_), {})]
+        return
+    for answered in filter(fresh, gate):
+        if answered is None:
+            yield []
+            continue
+        rows, answer = answered
+        yield [ev.Filtered(rows, answer.values, answer.reasons, answer.data)]
 
 
 def _choose(state: State, parts: Parts) -> ev.Chosen:

@@ -100,7 +100,8 @@ class State:
         if len(rows) and active.sum() < looked.sum():
             wanted, _ = self.hits.gather(np.flatnonzero(active))
             rows = rows[np.isin(rows, wanted)]
-        return rows
+        out: npt.NDArray[np.int32] = rows
+        return out
 
     def descendants(self, node: int) -> npt.NDArray[np.int64]:
         """The nodes below `node`, without it."""
@@ -196,7 +197,7 @@ class State:
         )
         self.pool = pool[np.argsort(seen_at)].astype(np.int32)
         self.chosen = np.empty(0, np.int32)
-        self.phase = Phase.FILTER if body.filtered else Phase.CHOOSE
+        self.phase = Phase.FILTER if body.filtered and new else Phase.CHOOSE
 
     def _added(self, body: ev.Added) -> None:
         self._extend_items(body, ItemStatus.CANDIDATE, -1)

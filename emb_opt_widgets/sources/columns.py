@@ -155,7 +155,7 @@ def _column(name: str, values: Any, n: int) -> Any:
         values = values.to_numpy()
     elif isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
         values = np.asarray(values)
-    length = len(values) if np.ndim(values) or isinstance(values, Sequence) else "a single value"
+    length = len(values) if isinstance(values, Sequence) or np.ndim(values) else "a single value"
     if length != n:
         raise InputError(
             f"Column {name!r} has the wrong length", expected=f"{n} values, one for each vector", got=length

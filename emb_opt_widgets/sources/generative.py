@@ -27,8 +27,8 @@ class GenerativeSource:
     A search looks at each query's own point and at `k - 1` points around it, drawn from a Gaussian of standard
     deviation `scale` by a stream that depends on the seed and the query's bytes alone. So the same query finds the
     same items, alone or among others, today or after a resume. An item decoded at several points is one item; its
-    first embedding stays. `Hits.distances` are squared Euclidean, from the query to the point that was decoded (to the item's own
-    embedding where `encode` gives one).
+    first embedding stays. `Hits.distances` are squared Euclidean, from the query to the point that was decoded (to the
+    item's own embedding where `encode` gives one).
 
     An item's id is the item itself where it is a str or an int; else a hash of its bytes or its repr.
 

@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]
 
 _CHECK_ELEMENTS = 1 << 22
-_PRODUCT_ELEMENTS = 1 << 20
+_PRODUCT_ELEMENTS = 1 << 21
 _FEW_QUERIES = 8
 _EXTREME = 1e18
 

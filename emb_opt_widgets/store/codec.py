@@ -1,6 +1,6 @@
 """Event bodies as bytes and back: a JSON head, then the arrays as they are. Canonical: equal bodies, equal bytes.
 
-    uint32 length of the head (little-endian) · head, UTF-8 JSON with sorted keys · arrays, little-endian, end to end
+uint32 length of the head (little-endian) · head, UTF-8 JSON with sorted keys · arrays, little-endian, end to end
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def decode(kind: str, data: bytes) -> Body:
         head = json.loads(data[4 : 4 + length])
         reader = _Reader(memoryview(data)[4 + length :])
         return BODIES[kind](**{name: reader.unpack(value) for name, value in head.items()})
-    except (KeyError, ValueError, TypeError, struct.error) as error:
+    except (AttributeError, KeyError, ValueError, TypeError, RecursionError, struct.error) as error:
         raise DamagedFileError(
             f"An event of kind {kind!r} cannot be read",
             hint="The file is damaged; restore it from a copy",

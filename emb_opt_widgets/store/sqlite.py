@@ -55,14 +55,11 @@ class SQLiteStore:
             self._lock = WriterLock(self.path)
         try:
             self._db = self._connect(readonly)
+            if not create:
+                self._check_format()
             self.mode = "off" if readonly else self._journal()
             if create:
-                with self._db:
-                    self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                    self._db.execute(f"PRAGMA user_version = {FORMAT}")
-                    for statement in _SCHEMA.split(";"):
-                        self._db.execute(statement)
-            self._check_format()
+                self._make()
             self._n = int(self._db.execute("SELECT COALESCE(MAX(seq) + 1, 0) FROM events").fetchone()[0])
         except sqlite3.Error as error:
             self._release()
@@ -107,6 +104,14 @@ class SQLiteStore:
             if got == mode:
                 break
         return got
+
+    def _make(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version = {FORMAT}")
+        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._db.execute("COMMIT")
 
     def _check_format(self) -> None:
         found = int(self._db.execute("PRAGMA application_id").fetchone()[0])

@@ -46,7 +46,7 @@ class GradientQueries:
         object.__setattr__(self, "update", as_update(self.update))
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
-        made = self.update.propose(queries, view)
+        made: Proposals = self.update.propose(queries, view)
         if not len(made):
             return made
         return replace(made, gradients=self._gradients(made, queries), steps=np.array(self.lrs))
@@ -61,6 +61,12 @@ class GradientQueries:
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         flat = np.arange(starts[-1]) + np.repeat(offsets[:-1][parent[known]] - starts[:-1], lengths)
         gradients[known] = -loss_gradient(
-            made.embeddings[known], hits[flat], gains[flat], starts, self.distance_penalty, self.max_norm, self.norm_type
+            made.embeddings[known],
+            hits[flat],
+            gains[flat],
+            starts,
+            self.distance_penalty,
+            self.max_norm,
+            self.norm_type,
         )
         return gradients

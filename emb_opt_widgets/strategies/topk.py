@@ -26,6 +26,22 @@ def best_first(gains: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     return gains.argsort(axis=-1)[..., ::-1]
 
 
+def best_hits(queries: Queries, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Every query's `k` best hits, best first.
+
+    Returns:
+        Their places among the scored hits, concatenated, and how many each query has, `(q,)`.
+    """
+    gains, _, _, offsets = queries.scored()
+    lengths = np.minimum(np.diff(offsets), k)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    picked = np.empty(starts[-1], np.int64)
+    for rows, flat in groups_by_length(offsets):
+        order = best_first(gains[flat])[:, :k]
+        picked[starts[rows][:, None] + np.arange(order.shape[1])] = np.take_along_axis(flat, order, axis=1)
+    return picked, lengths
+
+
 @dataclass(frozen=True, slots=True)
 class TopKDiscreteUpdate:
     """Each of a query's `k` best hits becomes a query (`emb_opt.update.TopKDiscreteUpdate`)."""
@@ -36,13 +52,8 @@ class TopKDiscreteUpdate:
         check_k(self.k)
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
-        gains, hits, positions, offsets = queries.scored()
-        lengths = np.minimum(np.diff(offsets), self.k)
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        picked = np.empty(starts[-1], np.int64)
-        for rows, flat in groups_by_length(offsets):
-            order = best_first(gains[flat])[:, : self.k]
-            picked[starts[rows][:, None] + np.arange(order.shape[1])] = np.take_along_axis(flat, order, axis=1)
+        _, hits, positions, _ = queries.scored()
+        picked, lengths = best_hits(queries, self.k)
         ids = queries.hits.ids[positions[picked]]
         return Proposals(
             hits[picked].astype(np.float64),

@@ -1,0 +1,39 @@
+"""emb_opt's names over this project's engine.
+
+Code written for emb_opt 1.0.2 runs after replacing `emb_opt` by `emb_opt_widgets.compat` in its imports. The modules
+are emb_opt's own: `schemas, utils, executor, module, data_source, filter, score, prune, update, log, runner, imports`
+and `plugins.{faiss, huggingface, qdrant}`, each with everything its `__all__` names.
+
+`Runner.search` folds the events of the engine's rounds. `Batch`, `Query`, `Item`, `Log` and `QueryTree` are views: a
+batch that nobody looks at is columns, and a query's results become `Item` objects when somebody asks for them. Only what
+is handed to the user's own functions is made at once.
+
+Where it differs from emb_opt, on purpose: an item that several queries find is filtered and scored once for a log, not
+once each time; a score that is not finite removes the item ("non-finite score"); a function that raises leaves the log
+as it was before the step.
+
+`PluginSource` (in `compat.source`) lets a data plugin be the source of `emb_opt_widgets.Search`; filter, score, prune
+and update plugins can be passed to `Search` as they are.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "1.0.2"
+
+_MODULES = (
+    "data_source", "executor", "filter", "imports", "log", "module", "plugins", "prune", "runner", "schemas", "score",
+    "source", "update", "utils",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

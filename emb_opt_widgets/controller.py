@@ -1,0 +1,325 @@
+"""What drives a search: its thread, its queue of commands, its life. The one object that changes.
+
+Front ends talk to it: `submit` takes commands from any thread, `listen` tells of events.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
+from typing import Any
+
+from emb_opt_widgets.commands import Command, apply_command
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.status import Ending, Phase, SearchStatus
+from emb_opt_widgets.errors import EmbOptError, FileError, StateError
+from emb_opt_widgets.spec import Functions, make_parts
+from emb_opt_widgets.store import MemoryStore, Store
+
+__all__ = ["Controller"]
+
+_log = logging.getLogger(__name__)
+_PATIENCE = 1.0
+
+
+class Controller:
+    """Keeps events, folds them, and runs rounds in a thread of its own.
+
+    Attributes:
+        state: The fold. Read it under `lock`; only this class changes it.
+        lock: Held while events are kept and folded.
+        error: What the engine's thread died of, until it is started again.
+    """
+
+    def __init__(
+        self,
+        source: BoundSource,
+        score: Callable[..., Any] | None,
+        functions: Functions,
+        executor: Executor | None,
+        store: Store,
+        state: State,
+    ) -> None:
+        self.source = source
+        self.score = score
+        self.functions = functions
+        self.store = store
+        self.state = state
+        self.gather = Gather(state, source)
+        self.lock = threading.RLock()
+        self.error: BaseException | None = None
+        self._executor = executor
+        self._cache: dict[str, Any] = {}
+        self._changed = threading.Condition(self.lock)
+        self._thread: threading.Thread | None = None
+        self._queue: deque[tuple[Command, Future[list[int]]]] = deque()
+        self._wish = "run"
+        self._replan = False
+        self._pause_after: int | None = None
+        self._unkept: list[ev.Body] = []
+        self._listeners: list[Callable[[Sequence[ev.Body]], None]] = []
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def emit(self, bodies: Sequence[ev.Body]) -> None:
+        """Keep events, then fold them. Where they cannot be kept they wait, unused, for the next start.
+
+        Raises:
+            FileError: The file cannot be written.
+        """
+        if not bodies:
+            return
+        with self._changed:
+            try:
+                self.store.append(bodies, self._payload(bodies))
+            except FileError:
+                self._unkept.extend(bodies)
+                raise
+            for body in bodies:
+                self.state.apply(body)
+            self._changed.notify_all()
+        for listener in tuple(self._listeners):
+            listener(bodies)
+
+    def listen(self, listener: Callable[[Sequence[ev.Body]], None]) -> Callable[[], None]:
+        """Have every group of events told to a function, in the thread that made them; returns what ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _payload(self, bodies: Sequence[ev.Body]) -> list[tuple[int, Any]]:
+        """What newly scored items stand for, for those who will look at the file without the source."""
+        if isinstance(self.store, MemoryStore):
+            return []
+        out = []
+        for body in bodies:
+            if isinstance(body, ev.Scored) and not body.told:
+                items = self.gather.payload(body.rows)
+                whole = items.items
+                out += [
+                    (int(row), [None if whole is None else whole[i], items.row_data(i)])
+                    for i, row in enumerate(body.rows)
+                ]
+        return out
+
+    def flush(self) -> None:
+        """Keep what could not be kept before."""
+        waiting, self._unkept = self._unkept, []
+        self.emit(waiting)
+
+    # -- running -------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine's thread is at work."""
+        return self._thread is not None
+
+    @property
+    def within(self) -> bool:
+        """Whether the caller is the engine's own thread (a score function that steers its search)."""
+        return threading.current_thread() is self._thread
+
+    def launch(self, pause_after: int | None = None) -> None:
+        """Start the engine's thread.
+
+        Args:
+            pause_after: Come to rest when so many rounds are done.
+        """
+        self._wish = "run"
+        self.error = None
+        self._pause_after = pause_after
+        self._thread = threading.Thread(target=self._work, name=f"eow-{self.state.config['name']}", daemon=True)
+        self._thread.start()
+
+    def advance(self) -> bool:
+        """One stretch of a round without scoring, in the caller's thread; whether there is more to come."""
+        if verdict(self.state) is not None:
+            return False
+        for group in run_round(self.state, replace(self.parts(), score=None), lambda: True):
+            self.emit(group)
+        return self.state.status is not SearchStatus.FINISHED
+
+    def parts(self) -> Parts:
+        """What a round is made with, by the present configuration."""
+        return make_parts(self.state, self.source, self.score, self.functions, self._executor, self._cache, self.gather)
+
+    def _work(self) -> None:
+        try:
+            while not self._rest():
+                self._replan = False
+                for group in run_round(self.state, self.parts(), self._gate):
+                    self.emit(group)
+                    self._apply_queue()
+        except BaseException as error:  # kept, and raised where the person waits
+            self._fail(error)
+        finally:
+            with self._changed:
+                self._thread = None
+                self._apply_queue()
+                self._changed.notify_all()
+
+    def _gate(self) -> bool:
+        """Whether another call may be made: not once a person has asked for something that may forbid it."""
+        asked = any(command.name in ("pause", "stop") for command, _ in self._queue)
+        return self._wish == "run" and not self._replan and not asked
+
+    def _rest(self) -> bool:
+        """Apply what was asked; whether the engine comes to rest here."""
+        self._apply_queue()
+        over = verdict(self.state)
+        if self._wish == "stop":
+            over = ev.Finished(Ending.STOPPED.name, Ending.STOPPED.value)
+        if over is None and self._pause_after is not None and self.state.n_rounds >= self._pause_after:
+            self._wish = "pause"
+        if over is not None:
+            self.emit([over])
+        elif self._wish == "pause":
+            self.emit([ev.Paused("Paused. resume(), step() or run() goes on.")])
+        return self.state.status is not SearchStatus.RUNNING
+
+    def _fail(self, error: BaseException) -> None:
+        _log.info("search %s failed", self.state.config.get("name"), exc_info=error)
+        self.error = error
+        if not isinstance(error, FileError):
+            try:
+                self.emit([ev.Finished(Ending.FAILED.name, Ending.FAILED.value.format(error=error))])
+            except FileError as second:
+                self.error = second
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the engine is at rest; whether it is."""
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while self.running:
+                left = 0.2 if end is None else min(0.2, end - time.monotonic())
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
+
+    def settle(self) -> None:
+        """Give the engine a moment to answer, so that the next line of a cell sees what it asked for."""
+        if not self.within:
+            self.wait(_PATIENCE)
+
+    # -- commands ------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        plain: Mapping[str, Any] | None = None,
+        note: str = "",
+        *,
+        who: str = "python",
+        command_id: str | None = None,
+        wait: bool = True,
+    ) -> list[int]:
+        """Queue a command, to be applied between score batches; at once where no engine runs.
+
+        Args:
+            name: As in `Command`.
+            arguments: Live objects by name. plain: The same as plain values, where they are not.
+            note: Why. who: Who asks.
+            command_id: Each id takes effect once. None: a new one.
+            wait: Until it is applied; else return at once.
+
+        Returns:
+            Ids of the nodes it made.
+
+        Raises:
+            InputError, StateError: It does not fit; nothing was changed.
+        """
+        live = arguments or {}
+        done: Future[list[int]] = Future()
+        with self.lock:
+            taken = {command.id for command, _ in self._queue} | set(self.state.commands)
+            if command_id in taken:
+                return []
+            new_id = command_id or f"c{len(taken) + 1}"
+            command = Command(name, live, new_id, who, str(note), live if plain is None else plain)
+            self._queue.append((command, done))
+            if not self.running or (self.within and wait):
+                self._apply_queue()
+        while wait or done.done():
+            try:
+                return done.result(timeout=0.2)
+            except FutureTimeout:
+                continue
+        return []
+
+    def _apply_queue(self) -> None:
+        while True:
+            with self.lock:
+                if not self._queue:
+                    return
+                command, done = self._queue.popleft()
+                first = self.state.n_nodes
+                try:
+                    self.emit(apply_command(command, self.state, self.parts()))
+                except EmbOptError as error:
+                    done.set_exception(error)
+                    continue
+                self._replan = True
+                if command.name in ("pause", "stop"):
+                    self._wish = command.name
+                done.set_result(list(range(first, self.state.n_nodes)))
+
+    # -- where it stands -----------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Finished, and with nothing left to spend."""
+        return self.state.status is SearchStatus.FINISHED and self.state.calls_left == 0
+
+    def waiting(self) -> list[int]:
+        """Rows whose scores the round waits for."""
+        if self.state.phase is not Phase.SCORE:
+            return []
+        rows: list[int] = self.state.unscored().tolist()
+        return rows
+
+    @property
+    def status(self) -> SearchStatus:
+        """Where the search stands."""
+        with self.lock:
+            if self.running:
+                return SearchStatus.RUNNING
+            if self._unkept:
+                return SearchStatus.FAILED
+            resting = self.state.status
+            begun = resting is SearchStatus.RUNNING or (resting is SearchStatus.READY and self.state.n_nodes > 0)
+            return SearchStatus.PAUSED if begun else resting
+
+    @property
+    def reason(self) -> str:
+        """Why, and what to do next."""
+        with self.lock:
+            if self._unkept:
+                return str(self.error)
+            if not self.running and self.state.status is SearchStatus.RUNNING:
+                return "Interrupted. run() goes on from here."
+            waiting = 0 if self.running or self.score is not None else len(self.waiting())
+            if waiting:
+                return f"Waiting for the scores of {waiting} items: tell(items, scores)."
+            return self.state.reason
+
+    def need_rest(self, verb: str) -> None:
+        """Raise `StateError` while the engine runs."""
+        if self.running:
+            raise StateError(f"{verb}() needs the search at rest", hint="pause() it first")
+
+    def close(self) -> None:
+        """Pause if it runs, and let go of the file."""
+        if self.running:
+            self.submit("pause", wait=False)
+            self.wait()
+        self.store.close()
