@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from emb_opt_widgets.search import Search
+from emb_opt_widgets.controller import Controller
 
 __all__ = ["follow"]
 
 
-def follow(search: Search) -> None:
+def follow(controller: Controller) -> None:
     """Show a tqdm bar until the search is at rest: calls against the budget, or rounds, or calls alone."""
     from tqdm.auto import tqdm
 
-    budget = search.settings["budget"]
-    target = search.controller.state.until
-    by_rounds = budget is None and target is not None
-    total = target if by_rounds else budget
-    done = search.n_rounds if by_rounds else search.n_scored
-    with tqdm(total=total, initial=done, desc=search.name, unit="round" if by_rounds else "call") as bar:
+    state = controller.state
+    by_rounds = state.config["budget"] is None and state.until is not None
+
+    def done() -> int:
+        return state.n_rounds if by_rounds else state.n_scored
+
+    total = state.until if by_rounds else state.config["budget"]
+    unit = "round" if by_rounds else "call"
+    with tqdm(total=total, initial=done(), desc=state.config["name"], unit=unit) as bar:
         resting = False
         while not resting:
-            resting = search.wait(0.1)
-            now = search.n_rounds if by_rounds else search.n_scored
-            best = search.best
-            bar.set_postfix_str("" if best is None else f"best {best.score:.6g}", refresh=False)
-            bar.update(now - bar.n)
+            resting = controller.wait(0.1)
+            with controller.lock:
+                best = "" if state.best_row < 0 else f"best {state.items['score'][state.best_row]:.6g}"
+            bar.set_postfix_str(best, refresh=False)
+            bar.update(done() - bar.n)
         bar.refresh()

@@ -56,9 +56,7 @@ class Results:
     @property
     def data(self) -> Mapping[str, Any]:
         """Columns by name; `removed` says why, where removed items are included."""
-        rows = [self._payload.row_data(i) for i in range(len(self))]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        out: dict[str, Any] = {name: [row.get(name) for row in rows] for name in names}
+        out = self._payload.columns()
         if self._reasons is not None:
             out["removed"] = self._reasons
         return out

@@ -144,9 +144,9 @@ class Search:
             if progress:
                 from emb_opt_widgets.progress import follow
 
-                follow(self)
+                follow(live)
             else:
-                self.wait()
+                live.wait()
         except KeyboardInterrupt:
             live.submit("pause", who="keyboard", wait=False)
             live.wait()

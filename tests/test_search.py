@@ -175,7 +175,7 @@ def test_stop_from_within_the_score_function(library: np.ndarray) -> None:
 
 def test_interrupt_pauses_and_loses_nothing(library: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     search = eow.Search(library, slow_score, update=RL, k=5, batch_size=3)
-    plain = search.wait
+    plain = search.controller.wait
     interrupts = iter([True])
 
     def wait(timeout: float | None = None) -> bool:
@@ -184,7 +184,7 @@ def test_interrupt_pauses_and_loses_nothing(library: np.ndarray, monkeypatch: py
             raise KeyboardInterrupt
         return plain(timeout)
 
-    monkeypatch.setattr(search, "wait", wait)
+    monkeypatch.setattr(search.controller, "wait", wait)
     results = search.run(rounds=50, progress=False)
     assert search.status is eow.SearchStatus.PAUSED
     assert len(results) == search.n_scored >= 3

@@ -191,6 +191,18 @@ class Items(Sequence[Item]):
         self._load()
         return Items, (self.ids, self.embeddings, self._items, self._data, self.scores, self._extra)
 
+    def columns(self) -> dict[str, Any]:
+        """Payload columns by name, with what functions answered laid over them."""
+        out = dict(self.data)
+        if self._extra is None:
+            return out
+        for name in dict.fromkeys(name for answered in self._extra if answered for name in answered):
+            below = out.get(name, [None] * len(self))
+            out[name] = [
+                answered[name] if answered and name in answered else old for answered, old in zip(self._extra, below)
+            ]
+        return out
+
     def row_data(self, index: int) -> dict[str, Any]:
         """Everything else that is known of one item, by name."""
         out = {name: column[index] for name, column in self.data.items()}

@@ -45,6 +45,7 @@ class State:
         self.n_rounds = 0
         self.n_scored = 0
         self.idle_rounds = 0
+        self.fresh = 0
         self.best_row = -1
         self.memory: Mapping[str, Any] | None = None
         self.dim = 0
@@ -181,7 +182,7 @@ class State:
                 self.given[first + i] = body.items[i]
 
     def _hits(self, body: ev.Looked) -> None:
-        new = len(body.new_ids)
+        new = self.fresh = len(body.new_ids)
         first = len(self.ids)
         nodes = np.asarray(body.nodes, np.int64)
         pool, seen_at = np.unique(body.rows, return_index=True)
@@ -263,7 +264,7 @@ class State:
         self.nodes["mean"][body.nodes] = body.mean
         self.nodes["max"][body.nodes] = body.max
         self.nodes["kept"][body.nodes] = False
-        self.idle_rounds = 0 if body.n_scored else self.idle_rounds + 1
+        self.idle_rounds = 0 if body.n_scored or self.fresh else self.idle_rounds + 1
         self.round = body.round + 1
         self.n_rounds += 1
         self.pool = self.chosen = np.empty(0, np.int32)
