@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -91,3 +92,33 @@ def wait_for_progress(process: subprocess.Popen[str], ledger: Path, chance: rand
         if calls > wanted:
             return True
     return False
+
+
+INTERRUPTED = """
+import numpy as np, time
+import emb_opt_widgets as eow
+
+def score(items):
+    time.sleep(0.05)
+    return -np.linalg.norm(items.embeddings, axis=1)
+
+library = np.random.default_rng(0).standard_normal((500, 8)).astype(np.float32)
+search = eow.Search(library, score, update=eow.RLUpdate([0.5]), k=5, batch_size=1)
+print("running", flush=True)
+results = search.run(rounds=1000)
+print(search.status, len(results) == search.n_scored > 0, flush=True)
+search.step(1)
+search.wait()
+print(search.status, flush=True)
+"""
+
+
+def test_an_interrupt_pauses_and_the_program_goes_on() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "running\n"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert out.splitlines() == ["paused True", "paused"], err

@@ -63,8 +63,8 @@ def step_gradients(strategy: rl.RLUpdate, queries: Queries) -> npt.NDArray[np.fl
 
 def picked_hits(strategy: topk.TopKDiscreteUpdate, queries: Queries) -> npt.NDArray[np.int64]:
     """`(m,)`: the place, among the queries' hits, of the one that each proposal looks from."""
-    _, _, positions, _ = queries.scored()
-    picked, _ = topk.best_hits(queries, strategy.k)
+    gains, _, positions, offsets = queries.scored()
+    picked, _ = topk.best_hits(gains, offsets, strategy.k)
     out: npt.NDArray[np.int64] = positions[picked]
     return out
 

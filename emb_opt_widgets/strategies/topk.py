@@ -26,13 +26,14 @@ def best_first(gains: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     return gains.argsort(axis=-1)[..., ::-1]
 
 
-def best_hits(queries: Queries, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Every query's `k` best hits, best first.
+def best_hits(
+    gains: npt.NDArray[np.float64], offsets: npt.NDArray[np.int64], k: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Every query's `k` best hits, best first, from the gains of `Queries.scored`.
 
     Returns:
         Their places among the scored hits, concatenated, and how many each query has, `(q,)`.
     """
-    gains, _, _, offsets = queries.scored()
     lengths = np.minimum(np.diff(offsets), k)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     picked = np.empty(starts[-1], np.int64)
@@ -52,8 +53,8 @@ class TopKDiscreteUpdate:
         check_k(self.k)
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
-        _, hits, positions, _ = queries.scored()
-        picked, lengths = best_hits(queries, self.k)
+        gains, hits, positions, offsets = queries.scored()
+        picked, lengths = best_hits(gains, offsets, self.k)
         ids = queries.hits.ids[positions[picked]]
         return Proposals(
             hits[picked].astype(np.float64),

@@ -1,0 +1,124 @@
+"""Which part may know which: the layers of the package, read from its imports."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "emb_opt_widgets"
+ROOT = Path(__file__).parents[1] / PACKAGE
+
+LEVEL = {
+    "errors": 0,
+    "engine": 1,
+    "strategies": 2, "sources": 2, "store": 2, "report": 2, "training": 2,
+    "widgets": 4, "compat": 4, "cli": 4, "bench": 4, "testing": 4,
+    "__main__": 5, "__init__": 5,
+}  # fmt: skip
+LEVEL |= {path.stem: 3 for path in ROOT.glob("*.py") if path.stem not in LEVEL}  # the live search and what it is made of
+CLI_USES = {"bench"}
+NUMPY_ONLY = {"errors", "engine"}
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in ROOT.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Modules imported at run time, anywhere in the file; not those that only a type checker sees."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            for other in node.orelse:
+                yield from imports(other)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            base = node.module or ""
+            yield from ((f"{base}.{alias.name}" if base == PACKAGE else base, node.lineno) for alias in node.names)
+        else:
+            yield from imports(node)
+
+
+def broken_rules(name: str, imported: str) -> str | None:
+    mine, theirs = part_of(name), imported.split(".")[0]
+    if theirs != PACKAGE:
+        if mine in NUMPY_ONLY and theirs not in sys.stdlib_module_names and theirs != "numpy":
+            return f"{mine} may use numpy only, not {theirs}"
+        return None
+    other = part_of(imported)
+    if mine == other or mine in ("__init__", "__main__"):
+        return None
+    if other not in LEVEL:
+        return None if other[0].isupper() or other.startswith("as_") else f"{other} has no layer"
+    if LEVEL[other] > LEVEL[mine]:
+        return f"{mine} (L{LEVEL[mine]}) may not know {other} (L{LEVEL[other]})"
+    if LEVEL[other] == LEVEL[mine] == 2:
+        return f"{mine} and {other} are peers"
+    if LEVEL[other] == LEVEL[mine] == 4 and not (mine == "cli" and other in CLI_USES):
+        return f"{mine} and {other} are peers"
+    return None
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_layers(path):
+    name = name_of(path)
+    assert part_of(name) in LEVEL, f"{name} has no layer: give it one in LEVEL"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    wrong = [f"line {line}: {why}" for what, line in imports(tree) if (why := broken_rules(name, what))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("name", "imported"),
+    [
+        ("emb_opt_widgets.engine.state", "emb_opt_widgets.search"),
+        ("emb_opt_widgets.engine.state", "torch"),
+        ("emb_opt_widgets.strategies.rl", "emb_opt_widgets.sources.array"),
+        ("emb_opt_widgets.sources.array", "emb_opt_widgets.store"),
+        ("emb_opt_widgets.report.html", "emb_opt_widgets.results"),
+        ("emb_opt_widgets.search", "emb_opt_widgets.widgets.tree"),
+        ("emb_opt_widgets.compat.runner", "emb_opt_widgets.cli"),
+    ],
+)
+def test_a_broken_rule_is_seen(name, imported):
+    assert broken_rules(name, imported)
+
+
+@pytest.mark.parametrize(
+    ("name", "imported"),
+    [
+        ("emb_opt_widgets.engine.state", "numpy"),
+        ("emb_opt_widgets.strategies.rl", "emb_opt_widgets.engine.queries"),
+        ("emb_opt_widgets.search", "emb_opt_widgets.report"),
+        ("emb_opt_widgets.compat.runner", "emb_opt_widgets.search"),
+        ("emb_opt_widgets.sources.faiss", "faiss"),
+    ],
+)
+def test_what_is_allowed_is_allowed(name, imported):
+    assert broken_rules(name, imported) is None
+
+
+def test_no_file_is_a_grab_bag():
+    assert [p for p in modules() if p.stem in ("utils", "helpers", "manager") and "compat" not in p.parts] == []
+
+
+def test_the_library_never_prints():
+    for path in modules():
+        if part_of(name_of(path)) in ("cli", "compat", "testing"):
+            continue
+        calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+        assert not any(isinstance(c.func, ast.Name) and c.func.id == "print" for c in calls), path

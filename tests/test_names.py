@@ -1,0 +1,85 @@
+"""The public names, and that what README says runs as it is written."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import emb_opt_widgets as eow
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+NAMES = {
+    "emb_opt_widgets": [
+        "BestItem", "DamagedFileError", "EmbOptError", "FileError", "FileInUseError", "FunctionError",
+        "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError", "QueryTree",
+        "RLUpdate", "Results", "Search", "SearchStatus", "StateError", "TopKContinuousUpdate", "TopKDiscreteUpdate",
+        "TopKPrune", "UnknownNodeError", "as_source", "load", "replay",
+    ],
+    "emb_opt_widgets.sources": [
+        "ArraySource", "FaissSource", "GenerativeSource", "HuggingFaceSource", "QdrantSource", "as_source",
+    ],
+    "emb_opt_widgets.strategies": [
+        "GradientQueries", "RLUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune",
+    ],
+    "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
+    "emb_opt_widgets.cli": ["main"],
+}  # fmt: skip
+SEARCH = (
+    "run start pause resume step stop wait wait_async branch prune_node restore undo redo set ask tell results best tree "
+    "events status reason n_scored n_rounds to_html"
+).split()
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_all(module):
+    imported = __import__(module, fromlist=["__all__"])
+    assert sorted(imported.__all__) == sorted(NAMES[module])
+    for name in imported.__all__:
+        assert getattr(imported, name) is not None
+        assert name in dir(imported)
+
+
+def test_a_search_has_what_the_contract_names():
+    assert [name for name in SEARCH if not hasattr(eow.Search, name)] == []
+
+
+def test_one_version():
+    import json
+
+    assert eow.__version__ == json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["version"]
+
+
+def test_readme_example_runs(tmp_path):
+    code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.S))
+    assert code.count("eow.Search(") == 2
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_readme_names_are_there():
+    names = set(re.findall(r"`(?:eow\.)?([A-Z][A-Za-z]+)(?:\([^`]*\))?`", README))
+    assert {"ArraySource", "RLUpdate"} & names
+    missing = [n for n in names if not (hasattr(eow, n) or hasattr(eow.sources, n) or hasattr(eow.strategies, n))]
+    assert missing == []
+
+
+def test_readme_files_and_targets_are_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^|`)make (\w+)", README, re.M):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+    for path in re.findall(r"\((notebooks/[^)]+)\)|pytest (tests/[\w/.]+)", README):
+        assert (ROOT / "".join(path)).exists(), path
+
+
+def test_modules_are_modules():
+    assert isinstance(eow.strategies, types.ModuleType)
+    with pytest.raises(AttributeError):
+        _ = eow.no_such_name
