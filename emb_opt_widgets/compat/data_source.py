@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.compat.found import Found, Payload, responses
+from emb_opt_widgets.compat.found import Found, Payload, in_columns, responses
 from emb_opt_widgets.compat.module import Module
 from emb_opt_widgets.compat.schemas import Batch, DataSourceFunction, DataSourceResponse, Query
 from emb_opt_widgets.errors import MissingDependencyError
@@ -47,6 +47,7 @@ class DataSourcePlugin:
         raise NotImplementedError
 
 
+@in_columns
 class NumpyDataPlugin(DataSourcePlugin):
     """The `k` nearest rows of an array.
 

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.compat.schemas import DataSourceResponse, Item
 
-__all__ = ["ColumnPlugin", "Found", "Payload", "responses"]
+__all__ = ["COLUMNS", "ColumnPlugin", "Found", "Payload", "in_columns", "responses"]
+
+
+_Plugin = TypeVar("_Plugin")
 
 
 class Payload(NamedTuple):
@@ -76,3 +79,13 @@ def responses(plugin: ColumnPlugin, queries: Sequence[Any]) -> list[DataSourceRe
         data = {"query_distance": list(found.distances[start:stop])}
         out.append(DataSourceResponse(valid=valid, data=data, query_results=items[start:stop]))
     return out
+
+
+COLUMNS: set[type] = set()
+"""Our data plugins, which the runner asks for columns. What is derived from them is not among them."""
+
+
+def in_columns(cls: type[_Plugin]) -> type[_Plugin]:
+    """Class decorator: instances of this very class may be asked for columns."""
+    COLUMNS.add(cls)
+    return cls

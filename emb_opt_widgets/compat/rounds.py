@@ -64,7 +64,9 @@ class Round:
         iteration: Its number in the log.
         queries: The queries that look, as objects; None where only `origin` has them.
         origin: The queries that look, as columns.
-        eager: The objects are told at once what happens to them, because a user's function sees them on the way.
+
+    Attributes:
+        touched: A user's function has seen its objects, which from then on are what counts.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Round:
         self.found: list[list[Item]] | None = None
         self.touched = False
         self.pruned_by: str | None = None
-        self._judged = np.empty(0, np.int64)
+        self._judged: set[int] = set()
         self._reasons: list[str | None] | None = None
 
     # -- while it runs ------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ class Round:
 
     def judged(self, nodes: Int64, told: str) -> None:
         """These were given to the pruner, who tells them this."""
-        self._judged = nodes
+        self._judged = set(nodes.tolist())
         self.pruned_by = told
 
     def settle(self) -> None:
@@ -181,7 +183,7 @@ class Round:
             data = {} if self.origin is None else self.origin.data(place)
         if self.told is not None:
             data.update(self.told.data(place))
-        node = self.nodes[place]
+        node = int(self.nodes[place])
         if self.pruned_by is not None and node in self._judged:
             data[self.pruned_by] = self.session.state.nodes[self.pruned_by.removesuffix("_score")][node]
         return data

@@ -147,7 +147,7 @@ def test_every_state_has_a_report(library, score, tmp_path):
     none.run(2, progress=False)
     flat = eow.Search(library, lambda b: np.ones(len(b)), direction="minimize", budget=1)
     flat.run(progress=False)
-    huge = eow.Search(library, lambda b: np.where(b.ids % 2, 1.7e308, -1.7e308))
+    huge = eow.Search(library, lambda b: np.where(b.ids % 2, 1e150, -1e150))
     huge.run(2, progress=False)
     for search in (fresh, none, flat, huge):
         page = write_report(search, tmp_path / "a.html").read_text(encoding="utf-8")

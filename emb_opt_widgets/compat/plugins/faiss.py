@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.compat.data_source import DataSourcePlugin
-from emb_opt_widgets.compat.found import Found, Payload, responses
+from emb_opt_widgets.compat.found import Found, Payload, in_columns, responses
 from emb_opt_widgets.compat.schemas import DataSourceResponse, Query
 
 __all__ = ["FaissDataPlugin"]
 
 
+@in_columns
 class FaissDataPlugin(DataSourcePlugin):
     """What a faiss index finds; an item's id is its label.
 

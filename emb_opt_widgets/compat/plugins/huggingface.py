@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from emb_opt_widgets.compat.data_source import DataSourcePlugin
 from emb_opt_widgets.compat.executor import Executor, plain
-from emb_opt_widgets.compat.found import Found, Payload, responses
+from emb_opt_widgets.compat.found import Found, Payload, in_columns, responses
 from emb_opt_widgets.compat.schemas import DataSourceResponse, Query
 from emb_opt_widgets.errors import MissingDependencyError
 
@@ -66,6 +66,7 @@ class DatasetExecutor(Executor):
         )
 
 
+@in_columns
 class HugggingfaceDataPlugin(DataSourcePlugin):
     """What a dataset's faiss index finds; the dataset's columns are the items' data.
 

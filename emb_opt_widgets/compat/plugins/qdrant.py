@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.compat.data_source import DataSourcePlugin
-from emb_opt_widgets.compat.found import Found, Payload, responses
+from emb_opt_widgets.compat.found import Found, Payload, in_columns, responses
 from emb_opt_widgets.compat.schemas import DataSourceResponse, Query
 from emb_opt_widgets.errors import MissingDependencyError
 
 __all__ = ["QdrantDataPlugin"]
 
 
+@in_columns
 class QdrantDataPlugin(DataSourcePlugin):
     """What a Qdrant collection finds; an item's id is its point's.
 
