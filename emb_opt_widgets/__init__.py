@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from emb_opt_widgets.strategies import (
         GradientQueries,
         RLUpdate,
+        SurrogateUpdate,
         TopKContinuousUpdate,
         TopKDiscreteUpdate,
         TopKPrune,
@@ -47,6 +48,7 @@ _WHERE = {
     "as_source": "sources",
     "GradientQueries": "strategies",
     "RLUpdate": "strategies",
+    "SurrogateUpdate": "strategies",
     "TopKContinuousUpdate": "strategies",
     "TopKDiscreteUpdate": "strategies",
     "TopKPrune": "strategies",
@@ -72,6 +74,7 @@ __all__ = [
     "Search",
     "SearchStatus",
     "StateError",
+    "SurrogateUpdate",
     "TopKContinuousUpdate",
     "TopKDiscreteUpdate",
     "TopKPrune",

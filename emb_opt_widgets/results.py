@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +17,7 @@ from emb_opt_widgets.errors import MissingDependencyError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BestItem", "QueryTree", "Results"]
+__all__ = ["BestItem", "ResultRows", "QueryTree", "Results"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN = 10
@@ -30,6 +31,28 @@ class BestItem(NamedTuple):
     item: Any
 
 
+class ResultRows(NamedTuple):
+    """The rows of a `Results`.
+
+    Attributes:
+        ids: `(n,)`. scores: `(n,)`.
+        embeddings: Where the `(n, d)` vectors come from. payload: Where items and data come from.
+        reasons: Why each is removed, or None.
+    """
+
+    ids: npt.NDArray[Any]
+    scores: npt.NDArray[np.float64]
+    embeddings: Callable[[], npt.NDArray[Any]]
+    payload: Callable[[], Items]
+    reasons: list[str] | None = None
+
+    @classmethod
+    def nothing(cls, dim: int) -> ResultRows:
+        """No rows."""
+        none = Items(np.empty(0, np.int64), np.empty((0, dim), np.float32))
+        return cls(none.ids, np.empty(0), lambda: none.embeddings, lambda: none)
+
+
 class Results:
     """Items with their scores, best first. A snapshot: it does not change while the search goes on.
 
@@ -41,13 +64,29 @@ class Results:
         data: Columns by name: the source's, and what filter and score functions answered beside.
     """
 
-    def __init__(self, ids: npt.NDArray[Any], scores: npt.NDArray[np.float64], embeddings: npt.NDArray[Any],
-                 load: Callable[[], Items], reasons: list[str] | None = None) -> None:  # fmt: skip
-        self.ids = ids
-        self.scores = scores
-        self.embeddings = embeddings
-        self._payload = Items(ids, embeddings, scores=scores, later=load)
-        self._reasons = reasons
+    def __init__(self, find: Callable[[], ResultRows]) -> None:
+        self._find = find
+
+    @cached_property
+    def _found(self) -> ResultRows:
+        return self._find()
+
+    @cached_property
+    def _payload(self) -> Items:
+        found = self._found
+        return Items(found.ids, found.embeddings(), scores=found.scores, later=found.payload)
+
+    @property
+    def ids(self) -> npt.NDArray[Any]:
+        return self._found.ids
+
+    @property
+    def scores(self) -> npt.NDArray[np.float64]:
+        return self._found.scores
+
+    @property
+    def embeddings(self) -> npt.NDArray[Any]:
+        return self._payload.embeddings
 
     @property
     def items(self) -> Any:
@@ -57,8 +96,8 @@ class Results:
     def data(self) -> Mapping[str, Any]:
         """Columns by name; `removed` says why, where removed items are included."""
         out = self._payload.columns()
-        if self._reasons is not None:
-            out["removed"] = self._reasons
+        if self._found.reasons is not None:
+            out["removed"] = self._found.reasons
         return out
 
     def __len__(self) -> int:
@@ -69,6 +108,19 @@ class Results:
 
     def __getitem__(self, index: int) -> Item:
         return self._payload[index]
+
+    def head(self, n: int = 10) -> Results:
+        """The best `n`."""
+        whole, first = self._found, np.arange(min(n, len(self)))
+        return Results(
+            lambda: ResultRows(
+                whole.ids[first],
+                whole.scores[first],
+                lambda: self.embeddings[first],
+                lambda: self._payload.take(first),
+                None if whole.reasons is None else whole.reasons[: len(first)],
+            )
+        )
 
     def columns(self) -> dict[str, Any]:
         """`id`, `score`, `item` where there is one, and the data columns."""
@@ -108,7 +160,7 @@ class Results:
 
     def __repr__(self) -> str:
         lines = [f"Results: {len(self)} items"]
-        for item in list(self)[:_SHOWN]:
+        for item in self.head(_SHOWN):
             text = "" if item.item is None else f"  {str(item.item)!r:.60}"
             lines.append(f"  {'—' if item.score is None else format(item.score, '.6g'):>10}  {item.id}{text}")
         return "\n".join([*lines, *(["  …"] if len(self) > _SHOWN else [])])
@@ -116,7 +168,7 @@ class Results:
     def _repr_html_(self) -> str:
         from emb_opt_widgets.report.html import results_table
 
-        return results_table(self.columns(), shown=_SHOWN)
+        return results_table(self.head(_SHOWN).columns(), total=len(self))
 
 
 class QueryTree:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.rounds import Gather
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
-from emb_opt_widgets.results import BestItem, QueryTree, Results
+from emb_opt_widgets.results import BestItem, QueryTree, ResultRows, Results
 
 __all__ = ["best_of", "results_of", "tree_of"]
 
@@ -23,27 +23,35 @@ def best_of(state: State, gather: Gather) -> BestItem | None:
 
 
 def results_of(state: State, gather: Gather, n: int | None, include_removed: bool) -> Results:
-    """Scored items best first; ties in the order they were paid for."""
-    status = state.items["status"] if len(state.items) else np.empty(0, np.int8)
-    scored = np.flatnonzero(status == ItemStatus.SCORED)
-    if len(scored):
-        gains = state.items["score"][scored] * state.sign
-        scored = scored[np.lexsort((state.items["call"][scored], -gains))]
-    rows = scored
-    if include_removed:
-        rows = np.concatenate([scored, np.flatnonzero(status > ItemStatus.SCORED)])
-    rows = rows[:n].astype(np.int64)
-    reasons = [state.item_reasons.get(int(r), "") for r in rows] if include_removed else None
-    if not len(rows):
-        none = Items(rows, np.empty((0, state.dim)))
-        return Results(rows, np.empty(0), none.embeddings, lambda: none, reasons)
-    return Results(
-        state.ids.take(rows),
-        state.items["score"][rows],
-        state.items["embedding"][rows],
-        lambda: gather.payload(rows),
-        reasons,
-    )
+    """Scored items best first; ties in the order they were paid for. Sorted when somebody looks."""
+    seen, paid = len(state.items), state.n_scored
+
+    def find() -> ResultRows:
+        rows = _ranked(state, seen, paid, include_removed)[:n]
+        if not len(rows):
+            return ResultRows.nothing(state.dim)
+        return ResultRows(
+            state.ids.take(rows),
+            state.items["score"][rows],
+            lambda: state.items["embedding"][rows],
+            lambda: gather.payload(rows),
+            [state.item_reasons.get(int(row), "") for row in rows] if include_removed else None,
+        )
+
+    return Results(find)
+
+
+def _ranked(state: State, seen: int, paid: int, include_removed: bool) -> npt.NDArray[np.int64]:
+    """Rows as they stood when `seen` items were known and `paid` of them paid for."""
+    if not seen:
+        return np.empty(0, np.int64)
+    status, call = state.items["status"][:seen], state.items["call"][:seen]
+    scored = np.flatnonzero((status == ItemStatus.SCORED) & (call < paid))
+    gains = state.items["score"][scored] * state.sign
+    scored = scored[np.lexsort((call[scored], -gains))]
+    if not include_removed:
+        return scored
+    return np.concatenate([scored, np.flatnonzero((status > ItemStatus.SCORED) & (call < paid))])
 
 
 def tree_of(state: State) -> QueryTree:

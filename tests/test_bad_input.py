@@ -121,3 +121,10 @@ def test_degenerate_libraries_and_scores_do_not_crash_or_warn(score: Any, n: int
             search.run(rounds=3, progress=False)
             assert search.status is eow.SearchStatus.FINISHED
     assert not [w for w in recwarn if "emb_opt" in str(w.filename)]
+
+
+def test_huge_finite_scores_stay_finite() -> None:
+    search = eow.Search(GOOD, lambda i: np.where(i.ids % 2, 1.7e308, -1.7e308), update=eow.RLUpdate([0.5]), k=9)
+    search.run(rounds=3, progress=False)
+    assert np.isfinite(search.tree.embedding).all() and np.isfinite(search.tree.mean_score).all()
+    assert search.best is not None and search.best.score == 1.7e308

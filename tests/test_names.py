@@ -19,21 +19,22 @@ NAMES = {
     "emb_opt_widgets": [
         "BestItem", "DamagedFileError", "EmbOptError", "FileError", "FileInUseError", "FunctionError",
         "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError", "QueryTree",
-        "RLUpdate", "Results", "Search", "SearchStatus", "StateError", "TopKContinuousUpdate", "TopKDiscreteUpdate",
+        "RLUpdate", "Results", "Search", "SearchStatus", "StateError", "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate",
         "TopKPrune", "UnknownNodeError", "as_source", "load", "replay",
     ],
     "emb_opt_widgets.sources": [
         "ArraySource", "FaissSource", "GenerativeSource", "HuggingFaceSource", "QdrantSource", "as_source",
     ],
     "emb_opt_widgets.strategies": [
-        "GradientQueries", "RLUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune",
+        "GradientQueries", "Portfolio", "RLUpdate", "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate",
+        "TopKPrune",
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],
 }  # fmt: skip
 SEARCH = (
-    "run start pause resume step stop wait wait_async branch prune_node restore undo redo set ask tell results best tree "
-    "events status reason n_scored n_rounds to_html"
+    "run start pause resume step stop wait wait_async branch prune_node restore undo redo set ask tell results best "
+    "tree events status reason n_scored n_rounds to_html"
 ).split()
 
 

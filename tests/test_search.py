@@ -258,7 +258,7 @@ def test_results_and_exports(search: eow.Search, tmp_path: Path) -> None:
 
 def test_a_spreadsheet_runs_no_formula(tmp_path: Path) -> None:
     source = eow.sources.ArraySource(np.eye(3), items=["=1+1", "@x", "fine"])
-    search = eow.Search(source, lambda i: np.arange(len(i)), k=3, queries=1)
+    search = eow.Search(source, lambda i: np.arange(len(i)), update=RL, k=3, queries=1)
     search.run(rounds=1, progress=False).to_csv(tmp_path / "r.csv")
     text = (tmp_path / "r.csv").read_text()
     assert "'=1+1" in text and "'@x" in text and ",fine" in text

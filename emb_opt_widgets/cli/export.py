@@ -16,7 +16,7 @@ from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import DamagedFileError, FileError
 from emb_opt_widgets.report import Report, write_page
 from emb_opt_widgets.report.data import Found, best_rows, collect, happenings
-from emb_opt_widgets.results import Results
+from emb_opt_widgets.results import ResultRows, Results
 from emb_opt_widgets.snapshot import tree_of
 from emb_opt_widgets.store import SQLiteStore
 
@@ -143,7 +143,7 @@ def _results(state: State, texts: _Texts) -> Results:
     columns |= _provenance(found, columns)
     scores = state.items["score"][rows] if len(rows) else np.empty(0)
     whole = Items(ids, nothing, items if any(item is not None for item in items) else None, columns, scores)
-    return Results(ids, scores, nothing, lambda: whole)
+    return Results(lambda: ResultRows(ids, scores, lambda: nothing, lambda: whole))
 
 
 def _provenance(found: Any, taken: dict[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ are emb_opt's own: `schemas, utils, executor, module, data_source, filter, score
 and `plugins.{faiss, huggingface, qdrant}`, each with everything its `__all__` names.
 
 `Runner.search` folds the events of the engine's rounds. `Batch`, `Query`, `Item`, `Log` and `QueryTree` are views: a
-batch that nobody looks at is columns, and a query's results become `Item` objects when somebody asks for them. Only what
-is handed to the user's own functions is made at once.
+batch that nobody looks at is columns, and a query's results become `Item` objects when somebody asks for them. Only
+what is handed to the user's own functions is made at once.
 
 Where it differs from emb_opt, on purpose: an item that several queries find is filtered and scored once for a log, not
 once each time; a score that is not finite removes the item ("non-finite score"); a function that raises leaves the log

@@ -78,5 +78,4 @@ def awaiting_batch(view: Any) -> Batch:
     """A batch whose queries are made when somebody looks."""
     batch: Batch = _model(Batch, {}, {"queries"}, None)
     batch._await(view)
-    _set(batch, "_view", view)
     return batch

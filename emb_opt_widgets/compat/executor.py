@@ -101,7 +101,7 @@ class APIExecutor(Executor):
         self.concurrency = concurrency
         self.batch_size = max(batch_size, 1)
 
-    async def function(self, inputs: Sequence[Any], semaphore: asyncio.Semaphore) -> Any:  # type: ignore[override]
+    async def function(self, inputs: Sequence[Any], semaphore: asyncio.Semaphore) -> Any:
         """The answer to one batch."""
         httpx = _load_httpx()
         async with semaphore, httpx.AsyncClient(timeout=None) as client:
@@ -127,7 +127,7 @@ class APIExecutor(Executor):
         def work() -> None:
             try:
                 answers.extend(asyncio.run(self.execute_async(inputs)))
-            except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
+            except BaseException as error:
                 problems.append(error)
 
         thread = threading.Thread(target=work, name="eow-api")

@@ -40,7 +40,7 @@ class Found:
         payload: `(m,)`, where it came with the hits.
     """
 
-    distances: Sequence[Any]
+    distances: Sequence[Any] | npt.NDArray[Any]
     offsets: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64] | None = None
     payload: Sequence[Payload] | None = None
@@ -72,7 +72,7 @@ def responses(plugin: ColumnPlugin, queries: Sequence[Any]) -> list[DataSourceRe
         payload = list(found.payload)
     else:
         payload = plugin.read([] if found.rows is None else found.rows.tolist())
-    items = [Item(id=p.id, item=p.item, embedding=p.embedding, data=p.data, score=None) for p in payload]
+    items = [Item.from_minimal(p.id, p.item, p.embedding, None, p.data) for p in payload]
     out = []
     for start, stop in zip(found.offsets[:-1].tolist(), found.offsets[1:].tolist()):
         valid = plugin.empty_is_valid or stop > start

@@ -37,7 +37,7 @@ class Proposed:
         self.session = session
         self.made = made
         self.parents: list[int] = made.parents.tolist()
-        self._strategy = strategy.update if isinstance(strategy, GradientQueries) else strategy
+        self._strategy: Any = strategy.update if isinstance(strategy, GradientQueries) else strategy
         self._nodes = nodes
 
     @cached_property

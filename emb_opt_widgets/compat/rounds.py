@@ -32,7 +32,9 @@ class Told:
         empty_is_valid: Whether a point without hits is told about.
     """
 
-    def __init__(self, distances: Sequence[Any], points: Int64, groups: Int64 | None, empty_is_valid: bool) -> None:
+    def __init__(
+        self, distances: Sequence[Any] | npt.NDArray[Any], points: Int64, groups: Int64 | None, empty_is_valid: bool
+    ) -> None:
         self._distances = distances
         self._points = points
         self._groups = groups
@@ -93,7 +95,7 @@ class Round:
             assert self.origin is not None
             return self.origin.made
         embeddings = np.array([query.embedding for query in self.queries], np.float64)
-        parents = [node_of.get(query.internal.parent_id, -1) for query in self.queries]
+        parents = [node_of.get(query.internal.parent_id or "", -1) for query in self.queries]
         return Proposals(embeddings, np.array(parents, np.int64), "compat", "given")
 
     def gradients(self) -> list[Any]:
@@ -158,7 +160,8 @@ class Round:
 
     def active(self) -> Int64:
         """The nodes that go on."""
-        return self.nodes[self.session.state.nodes["status"][self.nodes] == NodeStatus.ACTIVE]
+        active: Int64 = self.nodes[self.session.state.nodes["status"][self.nodes] == NodeStatus.ACTIVE]
+        return active
 
     def fill(self, batch: Batch) -> None:
         """Make the batch's queries."""

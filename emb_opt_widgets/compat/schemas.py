@@ -1,23 +1,18 @@
 """`Item`, `Query`, `Batch` and what plugins answer, as pydantic models.
 
-A query's results, and a batch's queries, may be awaited: the model then knows where they come from and fills itself when
-somebody looks. Knows nothing of where that is.
+A query's results, and a batch's queries, may be awaited: they are made when somebody looks. Knows nothing of where they
+come from.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
-from emb_opt_widgets.errors import MissingDependencyError
+from emb_opt_widgets.compat.awaiting import Awaiting  # says what to install, where pydantic is missing
 
-try:
-    from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
-except ImportError as error:
-    raise MissingDependencyError(
-        "emb_opt's names need pydantic", hint="pip install emb_opt_widgets[compat]"
-    ) from error
+from pydantic import BaseModel, ConfigDict, model_validator  # isort: skip
 
 __all__ = [
     "Batch",
@@ -36,6 +31,11 @@ __all__ = [
     "UpdateResponse",
 ]
 
+if TYPE_CHECKING:
+    Data = dict[Any, Any]
+else:
+    Data = Optional[dict[Any, Any]]  # noqa: UP045 - None is taken, and becomes an empty dictionary
+
 ALL_REMOVED = "all query results removed"
 
 
@@ -51,10 +51,10 @@ class InteralData(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     removed: bool
-    removal_reason: Optional[str]
-    parent_id: Optional[str]
-    collection_id: Optional[int]
-    iteration: Optional[int]
+    removal_reason: str | None
+    parent_id: str | None
+    collection_id: int | None
+    iteration: int | None
 
 
 def fresh_internal() -> InteralData:
@@ -68,17 +68,17 @@ class Item(BaseModel, extra="allow"):
     `internal` (an `InteralData`) says where it stands. Without an id it gets one of its own.
     """
 
-    id: Optional[Union[str, int]]
-    item: Optional[Any]
+    id: str | int | None
+    item: Any | None
     embedding: list[float]
-    score: Optional[float]
-    data: Optional[dict[Any, Any]]
+    score: float | None
+    data: Data
 
     @model_validator(mode="after")
     def _complete(self) -> Item:
         if not hasattr(self, "internal"):
             self.internal = fresh_internal()
-        if self.data is None:
+        if self.__dict__["data"] is None:
             self.data = {}
         if self.id is None:
             self.id = f"item_{uuid.uuid1()}"
@@ -91,80 +91,21 @@ class Item(BaseModel, extra="allow"):
     @classmethod
     def from_minimal(
         cls,
-        id: Optional[Union[str, int]] = None,
-        item: Optional[Any] = None,
+        id: str | int | None = None,
+        item: Any | None = None,
         embedding: Any = None,
-        score: Optional[float] = None,
-        data: Optional[dict[Any, Any]] = None,
+        score: float | None = None,
+        data: dict[Any, Any] | None = None,
     ) -> Item:
         """An item of which only some is known."""
-        return cls(id=id, item=item, embedding=embedding, score=score, data=data)
+        fields: dict[str, Any] = {"id": id, "item": item, "embedding": embedding, "score": score, "data": data}
+        return cls(**fields)
 
 
-class Later(Protocol):
-    """Where a model's awaited fields come from."""
-
-    def fill(self, model: Any) -> None:
-        """Put the fields that are missing into the model."""
-
-
-class Awaiting(BaseModel):
-    """A model some of whose fields may still be to come; whatever looks at it fills it first."""
-
-    __slots__ = ("_later",)
-    _awaited: ClassVar[tuple[str, ...]] = ()
-
-    def _await(self, later: Later) -> None:
-        for name in self._awaited:
-            self.__dict__.pop(name, None)
-        object.__setattr__(self, "_later", later)
-
-    def _whence(self) -> Any:
-        """Where the awaited fields come from, None once they are here."""
-        if all(name in self.__dict__ for name in self._awaited):
-            return None
-        return object.__getattribute__(self, "_later")
-
-    def _fill(self) -> None:
-        later = self._whence()
-        if later is not None:
-            later.fill(self)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in type(self)._awaited:
-            self._fill()
-            return self.__dict__[name]
-        return super().__getattr__(name)  # type: ignore[misc,unused-ignore]
-
-    def __eq__(self, other: Any) -> bool:
-        for model in (self, other):
-            if isinstance(model, Awaiting):
-                model._fill()
-        return super().__eq__(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr_args__(self) -> Any:
-        self._fill()
-        return super().__repr_args__()
-
-    def __getstate__(self) -> dict[Any, Any]:
-        self._fill()
-        return super().__getstate__()
-
-    def __copy__(self) -> Any:
-        self._fill()
-        return super().__copy__()
-
-    def __deepcopy__(self, memo: Any = None) -> Any:
-        self._fill()
-        return super().__deepcopy__(memo)
-
-    @model_serializer(mode="wrap")
-    def _serialize(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        self._fill()
-        plain: dict[str, Any] = handler(self)
-        return plain
+if TYPE_CHECKING:
+    Results = list[Item]
+else:
+    Results = Optional[list[Item]]  # noqa: UP045
 
 
 class Query(Awaiting, extra="allow"):
@@ -175,10 +116,10 @@ class Query(Awaiting, extra="allow"):
 
     _awaited: ClassVar[tuple[str, ...]] = ("data", "query_results")
 
-    item: Optional[Any]
+    item: Any | None
     embedding: list[float]
-    data: Optional[dict[Any, Any]]
-    query_results: Optional[list[Item]]
+    data: Data
+    query_results: Results
 
     def __iter__(self) -> Iterator[Item]:  # type: ignore[override]
         return iter(self.query_results)
@@ -214,7 +155,7 @@ class Query(Awaiting, extra="allow"):
     @classmethod
     def from_item(cls, item: Any) -> Query:
         """A query at an item: with what the item is, its data, and its parent query."""
-        query = cls(item=item.item, embedding=item.embedding, data=item.data, query_results=None)
+        query = cls.from_minimal(item.item, item.embedding, item.data)
         query.data["_source_item_id"] = item.id
         query.update_internal(parent_id=item.internal.parent_id, collection_id=item.internal.collection_id)
         return query
@@ -222,7 +163,7 @@ class Query(Awaiting, extra="allow"):
     @classmethod
     def from_parent_query(cls, embedding: Any, parent_query: Any) -> Query:
         """A query at a point, as the child of another."""
-        query = cls(item=None, embedding=embedding, data={}, query_results=None)
+        query = cls.from_minimal(embedding=embedding)
         query.update_internal(parent_id=parent_query.id, collection_id=parent_query.internal.collection_id)
         return query
 
@@ -243,19 +184,19 @@ class Query(Awaiting, extra="allow"):
     @classmethod
     def from_minimal(
         cls,
-        item: Optional[Any] = None,
+        item: Any | None = None,
         embedding: Any = None,
-        data: Optional[dict[Any, Any]] = None,
-        query_results: Optional[list[Item]] = None,
+        data: dict[Any, Any] | None = None,
+        query_results: list[Item] | None = None,
     ) -> Query:
         """A query of which only some is known."""
-        return cls(item=item, embedding=embedding, data=data, query_results=query_results)
+        fields = {"item": item, "embedding": embedding, "data": data, "query_results": query_results}
+        return cls(**fields)
 
 
 class Batch(Awaiting):
     """Queries that look together."""
 
-    __slots__ = ("_view",)
     _awaited: ClassVar[tuple[str, ...]] = ("queries",)
 
     queries: list[Query]
@@ -269,7 +210,7 @@ class Batch(Awaiting):
     def __len__(self) -> int:
         return len(self.queries)
 
-    def get_item(self, query_index: int, result_index: Optional[int] = None) -> Any:
+    def get_item(self, query_index: int, result_index: int | None = None) -> Any:
         """The query at a place, or with `result_index` one of its results."""
         query = self.queries[query_index]
         return query if result_index is None else query[result_index]
@@ -305,7 +246,7 @@ class DataSourceResponse(BaseModel):
     """What a data source found for a query. `valid=False` removes the query."""
 
     valid: bool
-    data: Optional[dict[Any, Any]]
+    data: dict[Any, Any] | None
     query_results: list[Item]
 
 
@@ -313,22 +254,22 @@ class FilterResponse(BaseModel):
     """A filter's verdict on an item. `valid=False` removes the item."""
 
     valid: bool
-    data: Optional[dict[Any, Any]]
+    data: dict[Any, Any] | None
 
 
 class ScoreResponse(BaseModel):
     """An item's score. `valid=False`, or no score, removes the item."""
 
     valid: bool
-    score: Optional[float]
-    data: Optional[dict[Any, Any]]
+    score: float | None
+    data: dict[Any, Any] | None
 
 
 class PruneResponse(BaseModel):
     """A pruner's verdict on a query. `valid=False` removes the query."""
 
     valid: bool
-    data: Optional[dict[Any, Any]]
+    data: dict[Any, Any] | None
 
 
 class UpdateResponse(BaseModel):
@@ -337,7 +278,7 @@ class UpdateResponse(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     query: Query
-    parent_id: Optional[str]
+    parent_id: str | None
 
 
 DataSourceFunction = Callable[[list[Query]], list[DataSourceResponse]]

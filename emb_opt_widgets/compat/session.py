@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.compat.build import bare_item, bare_query, lineage, query_id
+from emb_opt_widgets.compat.alike import Alike
+from emb_opt_widgets.compat.build import bare_item, lineage, query_id
 from emb_opt_widgets.compat.data_source import DataPluginGradWrapper, DataSourceModule
 from emb_opt_widgets.compat.found import COLUMNS
-from emb_opt_widgets.compat.prune import PruneModule
+from emb_opt_widgets.compat.judging import filter_caller, score_caller
 from emb_opt_widgets.compat.proposed import Proposed
+from emb_opt_widgets.compat.pruning import ModulePrune
 from emb_opt_widgets.compat.rounds import Round, Told
 from emb_opt_widgets.compat.schemas import Batch, Item
-from emb_opt_widgets.compat.strategies import as_pruner
 from emb_opt_widgets.compat.table import Table
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.answers import Answer
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.calls import Caller, CallPolicy
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.queries import Proposals, Queries
@@ -56,14 +54,13 @@ class Session:
 
     def __init__(self, runner: Runner) -> None:
         self._modules = _modules(runner)
-        function = runner.data_module.function
-        lrs = None
-        if type(function) is DataPluginGradWrapper:
-            function, lrs = function.function, function
+        function: Any = runner.data_module.function
+        self._wrapper: DataPluginGradWrapper | None = function if type(function) is DataPluginGradWrapper else None
+        if self._wrapper is not None:
+            function = self._wrapper.function
         columns = type(runner.data_module) is DataSourceModule and type(function) in COLUMNS
-        self._plugin: Any = function if columns else None
-        self._wrapper: DataPluginGradWrapper | None = lrs
-        self._table = Table(self._plugin) if columns else None
+        self._plugin: Any = function
+        self._table = Table(function) if columns else None
         self._source = BoundSource(_Finder(self))
         self.state = State(self._source.vectors)
         self._gather = Gather(self.state, self._source)
@@ -74,8 +71,7 @@ class Session:
         self._node_of: dict[str, int] = {}
         self._given_parents: dict[int, str | None] = {}
         self._items: dict[int, Item] = {}
-        self._like: dict[int, tuple[int, Item]] = {}
-        self._same_id: dict[Any, list[tuple[int, Any, Any, dict[Any, Any]]]] = {}
+        self._alike = Alike()
         self._round: Round | None = None
 
     def fits(self, runner: Runner) -> bool:
@@ -92,20 +88,26 @@ class Session:
             round = Round(self, batch, iteration, None, view)
             batch._await(round)
         else:
+            if view is not None:
+                for query in batch:
+                    query.update_internal(iteration=iteration)
             queries = list(batch.valid_queries())
             if not queries:
                 return None
             round = Round(self, batch, iteration, queries, None)
             round.touched = self._table is None or any(query.query_results for query in queries)
-        object.__setattr__(batch, "_view", round)
         self._number(round)
         self._round, self._runner = round, runner
         try:
             for group in run_round(self.state, self._parts(round, runner), lambda: True):
                 for body in group:
                     self.state.apply(body)
-        except FunctionError as error:
-            raise error.__cause__ or error from None
+        except BaseException as error:
+            if view is not None:
+                batch._await(view)
+            if isinstance(error, FunctionError) and error.__cause__ is not None:
+                raise error.__cause__ from None
+            raise
         finally:
             self._round = None
         round.settle()
@@ -128,31 +130,15 @@ class Session:
 
     def _parts(self, round: Round, runner: Runner) -> Parts:
         made = round.proposals(self._node_of)
-        asked = runner.filter_module.function is not None
         return Parts(
             source=self._source,
             gather=self._gather,
-            filter=self._caller("filter", runner.filter_module, _verdicts) if asked else None,
-            score=self._caller("score", runner.score_module, _scores),
+            filter=filter_caller(runner.filter_module, self.state, self.item),
+            score=score_caller(runner.score_module, self.state, self.item),
             update=_Made(made),
-            prune=None if runner.prune_module.function is None else _Prune(self, round, runner.prune_module),
+            prune=None if runner.prune_module.function is None else ModulePrune(self, round, runner.prune_module),
             starts=lambda: made,
         )
-
-    def _caller(self, name: str, module: Any, read: Callable[[Sequence[Item]], Answer]) -> Caller:
-        def ask(items: Items) -> Answer:
-            known = [self.item(key) for key in items.ids.tolist()]
-            before = [dict(item.data or {}) for item in known]
-            module(Batch(queries=[bare_query(query_id(), None, [], {}, known, lineage())]))
-            answer = read(known)
-            data = [_added(item.data or {}, old) for item, old in zip(known, before)]
-            return Answer(answer.values, answer.reasons, data if any(data) else None)
-
-        policy = CallPolicy(on_error="raise")
-        return Caller(name, ask, lambda answer, n: answer, self._named, policy)
-
-    def _named(self, rows: Array) -> Items:
-        return Items(self.state.ids.take(rows), np.empty((len(rows), 0)))
 
     # -- what is found ------------------------------------------------------------------------------------
 
@@ -167,7 +153,7 @@ class Session:
             round.found = [
                 [] if query.internal.removed else list(query.valid_results()) for query in round.queries
             ]
-            keys = np.array([self._key(item) for items in round.found for item in items], np.int64)
+            keys = np.array([self._alike.key(item) for items in round.found for item in items], np.int64)
             offsets = np.concatenate([[0], np.cumsum([len(items) for items in round.found])])
             return Hits(keys, np.zeros(len(keys)), offsets.astype(np.int64))
         return self._find_rows(points, round)
@@ -189,35 +175,21 @@ class Session:
     def fetch(self, keys: Array) -> Items:
         """Vectors by key."""
         vectors = [
-            self._items[key].embedding if key < 0 else self._table.payload(key).embedding  # type: ignore[union-attr]
+            self._alike.item(key).embedding if key < 0 or self._table is None else self._table.payload(key).embedding
             for key in keys.tolist()
         ]
         return Items(keys, np.array(vectors, np.float64).reshape(len(keys), -1))
 
-    def _key(self, item: Item) -> int:
-        """The key of a user's own item: that of one like it, if there was one."""
-        if id(item) in self._like:
-            return self._like[id(item)][0]
-        alike = self._same_id.setdefault(item.id, [])
-        for key, what, embedding, data in alike:
-            if item.embedding == embedding and _equal(item.item, what) and _equal(item.data, data):
-                break
-        else:
-            key = -1 - len(self._items)
-            self._items[key] = item
-            alike.append((key, item.item, list(item.embedding), dict(item.data or {})))
-        self._like[id(item)] = (key, item)
-        return key
-
     def item_like(self, item: Item) -> Item:
-        """The item that was judged in the place of this one."""
-        return self._items[self._like[id(item)][0]]
+        """The item that was judged in the place of this one of a user's."""
+        return self._alike.item(self._alike.key(item))
 
     def item(self, key: int) -> Item:
         """The item of a key: the one object of it that functions were given."""
+        if key < 0 or self._table is None:
+            return self._alike.item(key)
         item = self._items.get(key)
         if item is None:
-            assert self._table is not None
             known = self._table.payload(key)
             node = int(self.state.items["node"][self.state.ids.rows(np.array([key]))[0]])
             internal = lineage(
@@ -287,73 +259,10 @@ class _Made:
         return self._made
 
 
-class _Prune:
-    """A prune module as the engine's pruner: ours in columns, a user's on the round's objects."""
-
-    def __init__(self, session: Session, round: Round, module: Any) -> None:
-        self._session = session
-        self._round = round
-        self._module = module
-
-    def keep(self, queries: Queries) -> npt.NDArray[np.bool_]:
-        ours = as_pruner(self._module.function) if type(self._module) is PruneModule else None
-        if ours is not None and not self._round.touched:
-            self._round.judged(queries.ids, ours.told)
-            return ours.keep(queries, self._groups(ours.by, queries.ids.tolist()))
-        self._round.touched = True
-        self._round.settle()
-        self._module(self._round.batch)
-        assert self._round.queries is not None
-        removed = {
-            node for node, query in zip(self._round.nodes.tolist(), self._round.queries) if query.internal.removed
-        }
-        return np.array([node not in removed for node in queries.ids.tolist()], np.bool_)
-
-    def _groups(self, by: str | None, nodes: list[int]) -> npt.NDArray[np.int64]:
-        session = self._session
-        codes: dict[Any, int] = {}
-        names: list[Any] = [None] * len(nodes)
-        if by == "collection_id":
-            names = [session.collections[node] for node in nodes]
-        elif by == "parent_id":
-            names = [session.parent_of(node) for node in nodes]
-        return np.array([codes.setdefault(name, len(codes)) for name in names], np.int64)
-
-
 def _looks(points: Array, gradients: list[Any], lrs: Array) -> tuple[Array, npt.NDArray[np.int64]]:
     """Every query's own point and those along its gradient, and where each query's points begin and end."""
     each = [
-        point[None] if gradient is None else np.concatenate([point[None], point[None, :] + (gradient[None, :] * lrs[:, None])])
+        point[None] if gradient is None else np.concatenate([point[None], point[None] + gradient[None] * lrs[:, None]])
         for point, gradient in zip(points, gradients)
     ]
     return np.concatenate(each), np.concatenate([[0], np.cumsum([len(p) for p in each])]).astype(np.int64)
-
-
-def _verdicts(items: Sequence[Item]) -> Answer:
-    reasons = _reasons(items)
-    return Answer(np.array([not item.internal.removed for item in items], np.bool_), reasons)
-
-
-def _scores(items: Sequence[Item]) -> Answer:
-    values = np.array([np.nan if item.score is None else item.score for item in items], np.float64)
-    for item, value in zip(items, values):
-        if not item.internal.removed and not np.isfinite(value):
-            item.update_internal(removed=True, removal_reason=f"non-finite score ({value})")
-    removed = np.array([item.internal.removed for item in items], np.bool_)
-    return Answer(np.where(removed, np.nan, values), _reasons(items))
-
-
-def _reasons(items: Sequence[Item]) -> dict[str, str]:
-    return {str(i): item.internal.removal_reason or "removed" for i, item in enumerate(items) if item.internal.removed}
-
-
-def _added(data: dict[Any, Any], before: dict[Any, Any]) -> dict[Any, Any] | None:
-    new = {name: value for name, value in data.items() if name not in before or before[name] is not value}
-    return new or None
-
-
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        return a is b or bool(a == b)
-    except ValueError:
-        return False

@@ -33,7 +33,7 @@ def as_strategy(plugin: Any) -> Update | None:
     """The engine's update of one of our update plugins; None for anything else."""
     try:
         if type(plugin) is RLUpdate:
-            return rl.RLUpdate(plugin.lrs, plugin.distance_penalty, plugin.max_norm, plugin.norm_type)
+            return rl.RLUpdate(tuple(plugin.lrs.tolist()), plugin.distance_penalty, plugin.max_norm, plugin.norm_type)
         if type(plugin) is TopKDiscreteUpdate:
             return topk.TopKDiscreteUpdate(plugin.k)
         if type(plugin) is TopKContinuousUpdate:

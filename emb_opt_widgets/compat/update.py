@@ -30,7 +30,7 @@ class UpdateModule(Module):
     def gather_inputs(self, batch: Batch) -> tuple[list[Any], list[Query]]:
         return batch.flatten_queries()
 
-    def scatter_results(self, inputs: Any, results: Any, _: Any = None) -> Batch:
+    def scatter_results(self, inputs: Any, results: Any) -> Batch:  # type: ignore[override]
         """The new queries as a batch, told whose children they are."""
         known = {query.id: query for query in inputs}
         for result in results:
@@ -96,7 +96,8 @@ class UpdatePluginGradientWrapper:
             query: Any = output.query
             embedding = np.array(query.embedding)
             parent = known.get(str(output.parent_id))
-            query.data["_score_grad"] = np.zeros(embedding.shape) if parent is None else self._gradient(embedding, parent)
+            flat = np.zeros(embedding.shape)
+            query.data["_score_grad"] = flat if parent is None else self._gradient(embedding, parent)
         return outputs
 
     def _gradient(self, embedding: npt.NDArray[Any], parent: Any) -> npt.NDArray[Any]:

@@ -75,7 +75,7 @@ class QueriesMade(Body):
     propensity: Array
     gradients: Array | None = None
     steps: Array | None = None
-    items: Sequence[Array] | None = None
+    items: Sequence[Array | None] | None = None
     memory: Mapping[str, Any] | None = None
     command: str | None = None
 

@@ -47,10 +47,11 @@ class IdTable:
             found = [self.row(i) for i in ids.tolist()]
             return np.array([-1 if row is None else row for row in found], np.int32)
         inside = (ids >= 0) & (ids < len(self._place))
-        if inside.all():
-            return self._place[ids] - np.int32(1)
         out = np.full(len(ids), -1, np.int32)
-        out[inside] = self._place[ids[inside]] - 1
+        if inside.all():
+            out = self._place[ids] - np.int32(1)
+        else:
+            out[inside] = self._place[ids[inside]] - 1
         return out
 
     def number(self, ids: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Item, Items
-from emb_opt_widgets.engine.statistics import ragged_statistics
+from emb_opt_widgets.engine.statistics import bounded, ragged_statistics
 from emb_opt_widgets.errors import InputError
 
 __all__ = ["Choice", "Lineage", "Proposals", "Queries", "Query", "QueryHit"]
@@ -167,8 +167,9 @@ class Queries(Sequence[Query]):
         scores = self.hits.scores
         if scores is None:
             raise InputError("These queries have not been scored")
-        gains = scores[positions] * self.sign
-        return gains, self.hits.embeddings[positions], positions, offsets
+        whole = len(positions) == len(self.valid)
+        embeddings = self.hits.embeddings if whole else self.hits.embeddings[positions]
+        return bounded(scores[positions]) * self.sign, embeddings, positions, offsets
 
     def statistics(self) -> tuple[Int64, Float64, Float64]:
         """Per query: number of valid hits, their mean score and their best score, `(q,)` each (NaN: none)."""
@@ -190,7 +191,8 @@ class Proposals:
         gradients: `(m, d)` directions of rising score, or None. A query then also looks from
             `embedding + step * gradient` for every step in `steps`.
         steps: `(L,)` float64.
-        items: Item ids each query takes as its hits, instead of asking the source. None: the source is asked.
+        items: Item ids each query takes as its hits, instead of asking the source. None, for all or for one: the source
+            is asked.
         memory: What the update wants to be told in the next round: plain JSON values.
     """
 
@@ -201,7 +203,7 @@ class Proposals:
     propensity: Float64 | None = None
     gradients: Float64 | None = None
     steps: Float64 | None = None
-    items: Sequence[npt.NDArray[Any]] | None = None
+    items: Sequence[npt.NDArray[Any] | None] | None = None
     memory: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:

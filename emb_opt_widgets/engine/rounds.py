@@ -38,24 +38,24 @@ class Gather:
     def __init__(self, state: State, source: BoundSource) -> None:
         self._state = state
         self._source = source
-        self._held: Items | None = None
-        self._place: dict[int, int] = {}
+        self._held: tuple[Items, dict[int, int]] | None = None
 
     def hold(self, rows: npt.NDArray[Any], items: Items) -> None:
         """Keep these at hand until the next batch."""
-        self._held = items
-        self._place = dict(zip(rows.tolist(), range(len(rows))))
+        self._held = items, dict(zip(rows.tolist(), range(len(rows))))
 
     def payload(self, rows: npt.NDArray[Any]) -> Items:
-        """Items with their payload and what functions answered about them."""
+        """Items with their payload and what functions answered about them. Safe from any thread."""
         state = self._state
-        places = [self._place.get(r) for r in rows.tolist()]
-        if self._held is not None and None not in places:
-            items = self._held if len(rows) == len(self._held) and places == list(range(len(rows))) else None
-            items = items or self._held.take(np.array(places, np.int64))
-        else:
+        held, place = self._held or (None, {})
+        places = [place.get(row) for row in rows.tolist()]
+        if held is None or None in places:
             items = self._source.fetch(state.ids.take(rows))
-        extra = [state.extra.get(r) for r in rows.tolist()] if state.extra else None
+        elif places == list(range(len(held))):
+            items = held
+        else:
+            items = held.take(np.array(places, np.int64))
+        extra = [state.extra.get(row) for row in rows.tolist()] if state.extra else None
         return items.with_columns(state.items["score"][rows], extra)
 
     def light(self, rows: npt.NDArray[Any]) -> Items:

@@ -178,8 +178,9 @@ class State:
         for i in range(m):
             if body.gradients is not None and body.steps is not None and len(body.steps):
                 self.looks[first + i] = (body.gradients[i], body.steps)
-            if body.items is not None:
-                self.given[first + i] = body.items[i]
+            given = None if body.items is None else body.items[i]
+            if given is not None:
+                self.given[first + i] = given
 
     def _hits(self, body: ev.Looked) -> None:
         new = self.fresh = len(body.new_ids)

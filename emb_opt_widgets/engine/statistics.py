@@ -7,9 +7,17 @@ import numpy.typing as npt
 
 from emb_opt_widgets.engine.arrays import groups_by_length
 
-__all__ = ["ragged_statistics"]
+__all__ = ["bounded", "ragged_statistics"]
 
 Float64 = npt.NDArray[np.float64]
+
+
+_HUGE = 1e100
+
+
+def bounded(scores: Float64) -> Float64:
+    """Scores cut to ±1e100, so that sums and squares of any finite scores stay finite."""
+    return np.clip(scores, -_HUGE, _HUGE)
 
 
 def ragged_statistics(
@@ -26,7 +34,7 @@ def ragged_statistics(
     Returns:
         `(n_valid (q,), mean (q,), best (q,))` in the scores' own units.
     """
-    values = scores[valid] * sign
+    values = bounded(scores[valid]) * sign
     kept = np.concatenate([[0], np.cumsum(valid)])[offsets].astype(np.int64)
     mean = np.full(len(offsets) - 1, np.nan)
     best = np.full(len(offsets) - 1, np.nan)

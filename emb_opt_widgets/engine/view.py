@@ -114,6 +114,31 @@ class SearchView:
         """The row of an item seen before."""
         return self._state.ids.row(item_id)
 
+    def rows_of(self, ids: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+        """`(n,)` rows of items; -1 for one never seen."""
+        return self._state.ids.rows(ids)
+
+    @property
+    def given_starts(self) -> bool:
+        """Whether a person gave the queries that the search starts from."""
+        return "random" not in self._state.config.get("queries", {"random": 1})
+
+    def nodes(self) -> dict[str, npt.NDArray[Any]]:
+        """All nodes: `status` (a `NodeStatus`), `parent`, `round`, `embedding (n, d)`. Views: not to be written."""
+        columns = self._state.nodes
+        return {name: columns[name] for name in ("status", "parent", "round", "embedding")} if len(columns) else {}
+
+    def operator(self, node: int) -> str:
+        """What made a node."""
+        return self._state.operators[node]
+
+    def looked(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The nodes that looked in this round, `(q,)`, and the rows they found, ragged by offsets `(q + 1,)`."""
+        if not len(self._state.nodes):
+            return np.empty(0, np.int64), np.empty(0, np.int32), np.zeros(1, np.int64)
+        nodes = np.flatnonzero(self._state.nodes["round"] == self._state.round)
+        return (nodes, *self._state.hits.gather(nodes))
+
 
 def queries_of(state: State, nodes: npt.NDArray[np.int64], hits: Any) -> Queries:
     """Nodes as scored queries.

@@ -45,23 +45,23 @@ def summary(report: Report) -> str:
     return f'<div class="eow-report"><style>{NOTEBOOK}</style>{_head(report)}{_main(report)}{_top(report)}</div>'
 
 
-def results_table(columns: Mapping[str, Any], shown: int) -> str:
+def results_table(columns: Mapping[str, Any], total: int) -> str:
     """The first rows of results, for a notebook.
 
     Args:
         columns: Name to column, all of one length.
-        shown: Rows at most.
+        total: How many rows there are in all.
     """
     names = list(columns)
     n = len(columns[names[0]]) if names else 0
     kept = names[:_COLUMNS]
     left_out = f" · {len(names) - len(kept)} more columns" if len(names) > len(kept) else ""
     head = "".join(f'<th class="{_kind(name)}">{safe(name, 40)}</th>' for name in ["#", *kept])
-    lines = ([("#", i + 1), *((name, columns[name][i]) for name in kept)] for i in range(min(n, shown)))
+    lines = ([("#", i + 1), *((name, columns[name][i]) for name in kept)] for i in range(n))
     rows = "".join("<tr>" + "".join(_cell(name, value) for name, value in line) + "</tr>" for line in lines)
-    more = f" · {n - shown:,} more rows" if n > shown else ""
+    more = f" · {total - n:,} more rows" if total > n else ""
     return (
-        f'<div class="eow-report"><style>{NOTEBOOK}</style><h2>{n:,} {"item" if n == 1 else "items"}'
+        f'<div class="eow-report"><style>{NOTEBOOK}</style><h2>{total:,} {"item" if total == 1 else "items"}'
         f"<span>best first{more}{left_out}</span></h2>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )

@@ -55,6 +55,8 @@ def search_index(
     valid = (labels != -1) & ~np.isnan(distances)
     if cutoff is not None:
         valid &= distances <= cutoff
+    if valid.all() and (np.diff(distances, axis=1) > 0).all():
+        return labels.astype(np.int64, copy=False), distances, valid
     order = np.lexsort((labels, np.where(valid, distances, np.inf), ~valid), axis=1)
     return (
         np.take_along_axis(labels, order, 1).astype(np.int64, copy=False),

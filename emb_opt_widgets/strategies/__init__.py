@@ -6,16 +6,28 @@ from collections.abc import Mapping
 
 from emb_opt_widgets.engine.protocols import Update
 from emb_opt_widgets.strategies.gradient_queries import GradientQueries
+from emb_opt_widgets.strategies.portfolio import Portfolio, SurrogateUpdate
 from emb_opt_widgets.strategies.prune import TopKPrune
 from emb_opt_widgets.strategies.rl import RLUpdate
 from emb_opt_widgets.strategies.topk import TopKContinuousUpdate, TopKDiscreteUpdate
 
-__all__ = ["GradientQueries", "RLUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune"]
+__all__ = [
+    "GradientQueries",
+    "Portfolio",
+    "RLUpdate",
+    "SurrogateUpdate",
+    "TopKContinuousUpdate",
+    "TopKDiscreteUpdate",
+    "TopKPrune",
+]
 
 REGISTRY: Mapping[str, type] = {
-    part.__name__: part for part in (GradientQueries, RLUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune)
-}
+    part.__name__: part
+    for part in (
+        GradientQueries, Portfolio, RLUpdate, SurrogateUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
+    )
+}  # fmt: skip
 """Our own parts by name: what a search's file restores without being handed anything."""
 
-DEFAULT_UPDATE: Update = GradientQueries(TopKContinuousUpdate(3), (0.1, 0.5, 1.0, 5.0))
+DEFAULT_UPDATE: Update = Portfolio()
 """What `update=None` stands for."""

@@ -14,7 +14,10 @@ import numpy.typing as npt
 from emb_opt_widgets.engine.arrays import groups_by_length, whiten
 from emb_opt_widgets.errors import InputError
 
-__all__ = ["check_norm", "clip_norm", "loss_gradient"]
+__all__ = ["check_lrs", "check_norm", "clip_norm", "loss_gradient"]
+
+_BLOCK = 1 << 15
+"""Numbers worked on at a time: what stays in a core's cache."""
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -26,6 +29,17 @@ def clip_norm(gradients: Float64, max_norm: float, norm_type: float | str) -> Fl
     norms = np.linalg.norm(gradients, ord=order, axis=-1, keepdims=True)
     out: Float64 = gradients * np.minimum(max_norm / (norms + 1e-6), 1)
     return out
+
+
+def check_lrs(lrs: Any) -> tuple[float, ...]:
+    """Learning rates as a tuple; `InputError` where there is none, or one is not finite."""
+    try:
+        values = tuple(float(v) for v in np.atleast_1d(np.asarray(lrs, np.float64)))
+    except (TypeError, ValueError):
+        values = ()
+    if not values or not np.isfinite(values).all():
+        raise InputError("lrs is not usable", expected="one or more finite learning rates", got=repr(lrs))
+    return values
 
 
 def check_norm(max_norm: float | None, norm_type: float | str | None) -> None:
@@ -63,8 +77,11 @@ def loss_gradient(
     """
     out = np.zeros_like(points)
     for rows, positions in groups_by_length(offsets):
-        advantages = whiten(gains[positions]) + distance_penalty
-        apart = points[rows][:, None, :] - hits[positions].astype(np.float64, copy=False)
-        apart *= (2 * advantages)[:, :, None]
-        out[rows] = apart.mean(axis=1)
+        weights = 2 * (whiten(gains[positions]) + distance_penalty)
+        block = max(1, _BLOCK // (positions.shape[1] * points.shape[1]))
+        for start in range(0, len(rows), block):
+            part = slice(start, start + block)
+            apart = points[rows[part]][:, None, :] - hits[positions[part]]
+            apart *= weights[part, :, None]
+            out[rows[part]] = apart.mean(axis=1)
     return out if max_norm is None else clip_norm(out, max_norm, norm_type)

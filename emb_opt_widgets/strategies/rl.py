@@ -8,8 +8,7 @@ import numpy as np
 
 from emb_opt_widgets.engine.queries import Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
-from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.strategies.gradient import check_norm, loss_gradient
+from emb_opt_widgets.strategies.gradient import check_lrs, check_norm, loss_gradient
 
 __all__ = ["RLUpdate"]
 
@@ -34,11 +33,8 @@ class RLUpdate:
     norm_type: float = 2.0
 
     def __post_init__(self) -> None:
-        lrs = tuple(float(v) for v in np.atleast_1d(np.asarray(self.lrs, np.float64)))
-        if not lrs or not np.isfinite(lrs).all():
-            raise InputError("lrs is not usable", expected="one or more finite learning rates", got=self.lrs)
+        object.__setattr__(self, "lrs", check_lrs(self.lrs))
         check_norm(self.max_norm, self.norm_type)
-        object.__setattr__(self, "lrs", lrs)
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
         gains, hits, _, offsets = queries.scored()

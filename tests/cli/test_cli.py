@@ -19,12 +19,13 @@ def kept(tmp_path):
     x = np.random.default_rng(0).standard_normal((300, 6)).astype(np.float32)
     items = [f"item <{i}>" for i in range(300)]
     source = eow.sources.ArraySource(x, items=items, data={"price": np.arange(300) / 2})
-    with eow.Search(source, lambda b: b.embeddings.sum(1), budget=400, path=tmp_path / "kept.eow", name="kept") as search:
+    path = tmp_path / "kept.eow"
+    with eow.Search(source, lambda b: b.embeddings.sum(1), budget=400, path=path, name="kept") as search:
         search.run(3, progress=False)
         search.branch(item=search.best.id, note="closer")
         search.run(2, progress=False)
         search.to_html(tmp_path / "live.html")
-        return tmp_path / "kept.eow", search.results()
+        return path, search.results()
 
 
 def test_without_a_command_it_helps(capsys):

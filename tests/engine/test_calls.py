@@ -35,7 +35,7 @@ def test_one_bad_item_of_a_batch_is_isolated(library: np.ndarray) -> None:
             raise ZeroDivisionError("no such molecule")
         return smooth(items)
 
-    search = eow.Search(library, score, k=400, queries=1)
+    search = eow.Search(library, score, update=eow.RLUpdate([0.5]), k=400, queries=1)
     search.run(rounds=1, progress=False)
     assert set(removed(search)) == bad
     assert all("ZeroDivisionError: no such molecule" in why for why in removed(search).values())
@@ -98,7 +98,7 @@ def test_a_batch_that_hangs_is_left_behind_without_an_executor(library: np.ndarr
             release.wait(30)
         return smooth(items)
 
-    search = eow.Search(library[:16], score, k=16, queries=1, timeout=0.2)
+    search = eow.Search(library[:16], score, update=eow.RLUpdate([0.5]), k=16, queries=1, timeout=0.2)
     began = time.perf_counter()
     search.run(rounds=1, progress=False)
     release.set()

@@ -107,7 +107,7 @@ def test_a_report_is_whole(steered, tmp_path):
     assert "Content-Security-Policy" in page and "default-src 'none'" in page
     assert "prefers-color-scheme:dark" in page
     assert page.count("<svg") == 3
-    for text in ("steered", f"{steered.n_scored:,}", str(steered.best.id), "<script>because</script>", "enough", "budget = 310"):
+    for text in ("steered", f"{steered.n_scored:,}", str(steered.best.id), "<script>because</script>", "budget = 310"):
         assert text in words, text
     for what in ("branch", "prune", "undo", "set"):
         assert f"<td>{what}</td>" in page
@@ -136,7 +136,7 @@ def test_hostile_text_stays_text(tmp_path):
     assert_inert(page)
     assert len(page) < 400_000
     assert_inert(search_summary(search))
-    table = results_table(search.results(n=20).columns(), shown=10)
+    table = results_table(search.results(n=10).columns(), total=20)
     assert_inert(table)
     assert len(table) < 60_000
 
@@ -154,7 +154,7 @@ def test_every_state_has_a_report(library, score, tmp_path):
         assert_inert(page)
         assert re.search(r"[\s\"](nan|inf)[\s\"<]", page, re.I) is None
         assert_inert(search_summary(search))
-        assert_inert(results_table(search.results().columns(), shown=10))
+        assert_inert(results_table(search.results().head().columns(), total=20))
 
 
 def test_a_large_tree_stays_small(library, score, tmp_path):
@@ -172,8 +172,8 @@ def test_a_folder_that_is_not_there(library, score, tmp_path):
 
 
 def test_results_table_counts_what_it_leaves_out():
-    columns = {"id": np.arange(30), "score": np.linspace(1, 0, 30), **{f"c{i}": ["v"] * 30 for i in range(9)}}
-    table = results_table(columns, shown=10)
+    columns = {"id": np.arange(10), "score": np.linspace(1, 0, 10), **{f"c{i}": ["v"] * 10 for i in range(9)}}
+    table = results_table(columns, total=30)
     assert "30 items" in table and "20 more rows" in table and "3 more columns" in table
     assert table.count("<tr>") == 11
 

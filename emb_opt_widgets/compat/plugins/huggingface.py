@@ -50,14 +50,14 @@ class DatasetExecutor(Executor):
             ) from error
         return datasets.Dataset.from_list([plain(i) for i in inputs])
 
-    def unbatch_inputs(self, results: Any) -> Any:
+    def unbatch_inputs(self, dataset: Any) -> Any:
         """The dataset's rows."""
-        return results.to_list()
+        return dataset.to_list()
 
-    def execute(self, inputs: Any) -> Any:
+    def execute(self, dataset: Any) -> Any:
         """The dataset with the function's columns."""
         function = self.function
-        return inputs.map(
+        return dataset.map(
             lambda row: function(row),
             batched=self.batched,
             batch_size=self.batch_size,

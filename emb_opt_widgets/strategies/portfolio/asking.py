@@ -1,0 +1,230 @@
+"""A round on a source that can only be asked for neighbours: which vectors to ask about, which hits to score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.queries import Choice, Proposals
+from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
+from emb_opt_widgets.engine.view import SearchView
+from emb_opt_widgets.strategies.portfolio import plan
+from emb_opt_widgets.strategies.portfolio.bandit import shares
+from emb_opt_widgets.strategies.portfolio.batch import acquire
+from emb_opt_widgets.strategies.portfolio.known import imputed, nearness, remembered
+from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.members import Ensemble, fit_members, learn
+from emb_opt_widgets.strategies.portfolio.readable import Settings
+from emb_opt_widgets.strategies.portfolio.rows import HeldRows
+
+__all__ = ["choose_hits", "propose_queries"]
+
+Array = npt.NDArray[Any]
+Float64 = npt.NDArray[np.float64]
+Memory = dict[str, Any]
+
+QUERY_PRIOR: Mapping[str, tuple[float, float]] = {
+    "gradient": (3.0, 1.0), "best": (2.0, 1.0), "between": (1.0, 1.0), "spread": (0.5, 2.0),
+}  # fmt: skip
+_QUERIES = 8
+_ROUNDS = 40
+_SEEDS = 12
+_AGAIN = 512
+_SEEN = 20_000
+
+
+class _Seen:
+    """What the search has seen so far, as a small library of its own.
+
+    Attributes:
+        rows: `(m,)` the search's rows in it: the latest, and all that are paid for.
+        paid: `(n,)` positions of the scored ones, in order. gains: `(n,)` NaN where a score failed.
+    """
+
+    def __init__(self, view: SearchView) -> None:
+        items = view.items()
+        paid = view.paid()
+        total = len(items["status"])
+        kept = np.zeros(total, bool)
+        kept[max(0, total - _SEEN) :] = True
+        kept[paid] = True
+        self.rows = np.flatnonzero(kept)
+        self.status = items["status"][self.rows]
+        self.library = Library(HeldRows([items["embedding"][self.rows]], max(len(self.rows), 1)), cells=False)
+        self.paid = np.searchsorted(self.rows, paid)
+        self.gains: Float64 = items["gain"][paid]
+        self.nodes = items["node"]
+
+    @property
+    def modelled(self) -> bool:
+        """Whether there is something to fit."""
+        fine = self.gains[np.isfinite(self.gains)]
+        return len(fine) >= 3 and bool(fine.max() > fine.min())
+
+    def fit(self, memory: Memory, models: str) -> Ensemble:
+        return fit_members(self.library, self.paid, imputed(self.gains), memory, models)
+
+
+def propose_queries(settings: Settings, view: SearchView) -> Proposals:
+    """Queries to ask the source, and one node with the most promising of the hits that were not paid for yet."""
+    memory, rng = remembered(view.memory), view.rng("portfolio")
+    if view.calls_left == 0:
+        return Proposals.none(view.dim, memory)
+    if not view.items():
+        return _spread(rng.standard_normal((_QUERIES, view.dim)), memory)
+    seen = _Seen(view)
+    last = np.array(memory.get("last", {}).get("rows", ()), np.int64)
+    place = {row: i for i, row in enumerate(view.paid().tolist())}
+    learn(memory, np.array([place.get(row, -1) for row in last.tolist()], np.int64), seen.gains)
+    if not seen.modelled:
+        middle, around = seen.library.block(np.arange(seen.library.n)).std(axis=0), rng.standard_normal
+        return _spread(seen.library.original(middle * around((_QUERIES, view.dim))), memory)
+    ensemble = seen.fit(memory, settings.models)
+    share = shares(memory.get("credit", {}), QUERY_PRIOR, rng)
+    memory["plan"] = {"phase": "model", "shares": {name: round(value, 4) for name, value in share.items()}}
+    return _queries(seen, ensemble, share, memory, rng, view)
+
+
+def _spread(points: Float64, memory: Memory) -> Proposals:
+    return Proposals(points, np.full(len(points), -1), "spread", "nothing is known yet", memory=memory)
+
+
+def _queries(
+    seen: _Seen, ensemble: Ensemble, share: Mapping[str, float], memory: Memory, rng: np.random.Generator,
+    view: SearchView,
+) -> Proposals:  # fmt: skip
+    """The round's queries, each drawn by the operators' shares and the rank of the item that it starts from."""
+    active = view.nodes()["status"] == NodeStatus.ACTIVE
+    finders = seen.nodes[seen.rows[seen.paid]].astype(np.int64)
+    usable = np.flatnonzero(np.isfinite(seen.gains) & ((finders < 0) | active[finders]))
+    if not len(usable):
+        usable = np.flatnonzero(np.isfinite(seen.gains))
+    best = usable[np.argsort(-seen.gains[usable], kind="stable")[:_SEEDS]]
+    chance = np.exp(-np.arange(len(best)) / 4.0)
+    chance /= chance.sum()
+    names = list(share)
+    odds = np.array([share[name] for name in names])
+    odds /= odds.sum()
+    points, parents, operators, reasons, propensity = [], [], [], [], []
+    for _ in range(_QUERIES):
+        name, i = names[int(rng.choice(len(names), p=odds))], int(rng.choice(len(best), p=chance))
+        point, reason = _point(name, seen, ensemble, best, i, chance, rng)
+        finder = int(finders[best[i]])
+        points.append(seen.library.original(point)[0])
+        parents.append(-1 if finder < 0 or not active[finder] else finder)
+        operators.append(name)
+        reasons.append(reason)
+        propensity.append(float(share[name] * (1.0 if name == "spread" else chance[i])))
+    items: list[Array | None] | None = None
+    again = _again(seen, ensemble)
+    if len(again):
+        head = seen.rows[again[:1]]
+        points.append(seen.library.original(seen.library.block(again[:1]))[0])
+        finder = int(seen.nodes[head[0]])
+        parents.append(-1 if finder < 0 or not active[finder] else finder)
+        operators.append("seen before")
+        reasons.append(f"{len(again)} hits of earlier queries that were not scored")
+        propensity.append(1.0)
+        items = [*[None] * _QUERIES, view.ids(seen.rows[again])]
+    return Proposals(
+        np.array(points), np.array(parents, np.int64), operators, reasons, np.array(propensity), items=items,
+        memory=memory,
+    )  # fmt: skip
+
+
+def _point(
+    name: str, seen: _Seen, ensemble: Ensemble, best: Array, i: int, chance: Float64, rng: np.random.Generator
+) -> tuple[Array, str]:
+    """One scaled vector `(1, d)` to ask about, and why."""
+    library = seen.library
+    z = library.block(seen.paid[best[i : i + 1]])
+    if name == "gradient":
+        return _uphill(z, ensemble), "uphill of the surrogate, from one of the best"
+    if name == "best":
+        return z, "around one of the best"
+    if name == "between":
+        j, reach = int(rng.choice(len(best), p=chance)), np.float32(rng.uniform(0.3, 1.3))
+        return z + reach * (library.block(seen.paid[best[j : j + 1]]) - z), "on the line through two of the best"
+    spread = library.block(np.arange(library.n)).std(axis=0)
+    return (rng.standard_normal(z.shape) * spread).astype(np.float32), "a region not asked about"
+
+
+def _uphill(z: Array, ensemble: Ensemble, step: float = 1e-2) -> Array:
+    """The best of a few steps along the surrogate's gradient, by central differences."""
+    d = z.shape[1]
+    shift = np.float32(step) * np.eye(d, dtype=np.float32)
+    value = ensemble.predict(np.concatenate([z + shift, z - shift]))
+    gradient = (value[:d] - value[d:]) / (2 * step)
+    gradient = gradient / max(float(np.linalg.norm(gradient)), 1e-12)
+    reach = np.sqrt(2 * d) * 0.5
+    tried = np.concatenate([z + np.float32(s * reach) * gradient for s in (0.1, 0.25, 0.5, 1.0)]).astype(np.float32)
+    return tried[[int(np.argmax(ensemble.predict(tried)))]]
+
+
+def _again(seen: _Seen, ensemble: Ensemble) -> Array:
+    """Positions of the most promising items that were seen and not paid for, best first."""
+    open_ = np.flatnonzero(seen.status == ItemStatus.CANDIDATE)
+    if not len(open_):
+        return open_
+    mean = ensemble.at(seen.library, open_)
+    return open_[np.argsort(-mean, kind="stable")[:_AGAIN]]
+
+
+def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choice:
+    """Which of the hits to score: what a person asked to look at, then by the surrogate's upper confidence bound.
+
+    Propensities: the share of the operator whose query found the item; 1 for what a person asked for.
+    """
+    memory = remembered(view.memory)
+    rows = view.rows_of(candidates.ids)
+    rank = nearness(view, rows)
+    made = _found_by(view, rows)
+    asked = np.flatnonzero(np.array([name == "branch" for name in made], bool) & (rank < view.k))
+    budget = plan.horizon(view.budget, view.n_scored, None)
+    b = max(1, int(np.ceil(min(budget, plan.LARGEST * _ROUNDS) / _ROUNDS)))
+    rest = np.setdiff1d(np.arange(len(rows)), asked)
+    seen = _Seen(view)
+    memory.pop("last", None)
+    if not seen.modelled or not len(rest):
+        most = len(rest) if view.calls_left is None else view.calls_left
+        b = min(most, max(b, plan.initial_size(budget) // 2)) if not seen.modelled else b
+        near = rest[np.argsort(rank[rest], kind="stable")][:b]
+        return Choice(np.concatenate([asked, near]), memory=memory)
+    ensemble = seen.fit(memory, settings.models)
+    at = np.searchsorted(seen.rows, rows[rest])
+    mean = ensemble.at(seen.library, at)
+    rng = view.rng("portfolio/choose")
+    picked = acquire(seen.library, ensemble.leader("blend"), at, mean, min(b, len(rest)), settings.caution, rng)
+    back = {int(p): int(r) for p, r in zip(at, rest)}
+    positions = np.array([back[int(p)] for p in picked], np.int64)
+    share = memory.get("plan", {}).get("shares", {})
+    memory["last"] = {
+        "rows": rows[positions].tolist(),
+        "operators": [made[p] for p in positions.tolist()],
+        "predicted": {
+            n: [float(f"{v:.5g}") for v in fit.at(seen.library, picked).tolist()] for n, fit in ensemble.fits.items()
+        },
+    }  # fmt: skip
+    chance = [max(float(share.get(made[p], 1.0)), 1e-9) for p in positions.tolist()]
+    return Choice(np.concatenate([asked, positions]), np.concatenate([np.ones(len(asked)), chance]), memory)
+
+
+def _found_by(view: SearchView, rows: Array) -> list[str]:
+    """`(c,)` the operator of the node that found each candidate: this round's if it is new, else the first one's."""
+    nodes, found, offsets = view.looked()
+    owner = np.repeat(nodes, np.diff(offsets))
+    made: dict[int, str] = {}
+    for row, node in zip(found.tolist(), owner.tolist()):
+        name = view.operator(node)
+        if made.get(row, "seen before") == "seen before":
+            made[row] = name
+    first = view.items()["node"]
+    names = [made.get(row, "") for row in rows.tolist()]
+    return [
+        view.operator(int(first[row])) if name in ("", "seen before") and first[row] >= 0 else name
+        for name, row in zip(names, rows.tolist())
+    ]

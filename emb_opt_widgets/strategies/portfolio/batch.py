@@ -1,0 +1,148 @@
+"""Filling a batch: which rows are worth a look, which an operator would take, and whose turn each slot is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.members import LINEAR, Ensemble
+from emb_opt_widgets.strategies.portfolio.process import Process
+from emb_opt_widgets.strategies.portfolio.proposals import Listed
+from emb_opt_widgets.strategies.portfolio.target import ranks
+
+__all__ = ["Slot", "acquire", "mix", "screen"]
+
+Array = npt.NDArray[Any]
+Float64 = npt.NDArray[np.float64]
+Slot = tuple[int, str, float]
+"""A row, the operator that drew it, and the probability with which its slot went to it."""
+
+_PAIRS = 16_000_000
+_ROOM = 20_000
+_WIDE = 512
+_SHORT = 192
+
+
+def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, blocked: npt.NDArray[np.bool_]) -> Array:
+    """Free rows worth a kernel's evaluation: all, or the linear model's best, the best cells, and around the best.
+
+    Args:
+        library: What the rows are of.
+        ensemble: Who is asked.
+        rows: `(n,)` scored. gains: `(n,)` finite.
+        blocked: `(N,)` rows that must not be proposed.
+    """
+    room = max(_ROOM, _PAIRS // ensemble.n_points)
+    if library.n - int(blocked.sum()) <= room:
+        return np.flatnonzero(~blocked)
+    first = ensemble.fits.get(LINEAR) or next(iter(ensemble.fits.values()))
+    promise = first.everywhere(library)
+    promise[blocked] = -np.inf
+    take = np.zeros(library.n, bool)
+    take[np.argpartition(-promise, room // 2)[: room // 2]] = True
+    weights = ensemble.group("kernel")
+    by_cell = np.asarray(sum(w * ensemble.fits[n].predict(library.centres) for n, w in weights.items()))
+    best = np.zeros(len(by_cell), bool)
+    best[library.cell[rows[np.argsort(-gains, kind="stable")[:64]]]] = True
+    left = room - room // 2
+    for cell in np.argsort(-(ranks(by_cell) + len(by_cell) * best), kind="stable"):
+        members = library.members(int(cell))
+        members = members[~blocked[members] & ~take[members]]
+        if len(members) > left:
+            members = members[np.argpartition(-promise[members], left - 1)[:left]]
+        take[members] = True
+        left -= len(members)
+        if left <= 0:
+            break
+    take[blocked] = False
+    return np.flatnonzero(take)
+
+
+def acquire(
+    library: Library, process: Process, rows: Array, mean: Array, b: int, beta: float, rng: np.random.Generator
+) -> Array:
+    """Up to `b` of the free `rows`, by upper confidence bound, the variance shrinking as the batch fills.
+
+    Srinivas et al., "Gaussian Process Optimization in the Bandit Setting" (2010); batches as in Desautels et al.,
+    "Parallelizing Exploration-Exploitation Tradeoffs" (2014).
+
+    Args:
+        library: What the rows are of.
+        process: Whose variances.
+        rows: `(m,)`. mean: `(m,)` what is expected of them.
+        b: How many. beta: Standard deviations added to a mean.
+        rng: Draws half of those whose variance is looked at.
+    """
+    wide = max(_WIDE, 2 * b)
+    if len(rows) > 2 * wide:
+        drawn = rng.integers(0, len(rows), wide)
+        looked = np.unique(np.concatenate([np.argpartition(-mean, wide)[:wide], drawn]))
+        rows, mean = rows[looked], mean[looked]
+    m = min(len(rows), max(_SHORT, 2 * b))
+    if beta and b < m < len(rows):
+        bound = mean + beta * process.deviation(library.block(rows))
+        looked = np.argpartition(-bound, m - 1)[:m]
+        rows, mean = rows[looked], mean[looked]
+    short = np.argpartition(-mean, m - 1)[:m]
+    short = short[np.argsort(-mean[short], kind="stable")]
+    if beta == 0 or m <= b:
+        return rows[short[:b]]
+    return rows[short[_fill(process, library.block(rows[short]), mean[short].astype(np.float64), b, beta)]]
+
+
+def _fill(process: Process, block: Array, mean: Float64, b: int, beta: float) -> list[int]:
+    """Positions of `b` rows, each chosen as if those before it had been scored: one rank-one downdate a pick."""
+    _, covariance = process.posterior(block)
+    noise = process.variance * process.noise
+    variance, free = np.diag(covariance).copy(), np.ones(len(mean), bool)
+    down = np.empty((b, len(mean)))
+    out: list[int] = []
+    for t in range(b):
+        bound = mean + beta * np.sqrt(np.maximum(variance, 0))
+        j = int(np.argmax(np.where(free, bound, -np.inf)))
+        free[j] = False
+        out.append(j)
+        column = covariance[:, j] - down[:t, j] @ down[:t]
+        down[t] = column / np.sqrt(max(column[j] + noise, 1e-12))
+        variance -= down[t] ** 2
+    return out
+
+
+def mix(lists: Mapping[str, Listed], share: Mapping[str, float], b: int, rng: np.random.Generator) -> list[Slot]:
+    """Slot by slot: draw an operator by its share, take its next row that is not taken.
+
+    A slot's probability: the sum of the shares of the operators that would have put this row there; for an operator
+    that draws its rows, its share times the row's own chance.
+    """
+    names = [name for name in lists if len(lists[name].rows)]
+    chance = np.array([share[name] for name in names])
+    chance /= max(chance.sum(), 1e-300)
+    at, taken = dict.fromkeys(names, 0), set[int]()
+    rows = {name: lists[name].rows.tolist() for name in names}
+    out: list[Slot] = []
+    while len(out) < b and names:
+        name = names[int(rng.choice(len(names), p=chance))]
+        mine = rows[name]
+        while at[name] < len(mine) and mine[at[name]] in taken:
+            at[name] += 1
+        if at[name] >= len(mine):
+            i = names.index(name)
+            names.pop(i)
+            chance = np.delete(chance, i)
+            chance = chance / chance.sum() if chance.sum() > 0 else np.full(len(names), 1 / max(len(names), 1))
+            continue
+        row = mine[at[name]]
+        same = [
+            float(p)
+            for p, other in zip(chance, names)
+            if lists[other].chance is None and at[other] < len(rows[other]) and rows[other][at[other]] == row
+        ]
+        drawn = lists[name].chance
+        own = share[name] * (1.0 if drawn is None else float(drawn[at[name]]))
+        taken.add(row)
+        out.append((row, name, min(1.0, max(sum(same), own))))
+    return out

@@ -1,0 +1,99 @@
+"""Fitting a process to scores: which points, which target, which kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT, LENGTH, NOISE, QUADRATIC, SHARE, Evidence
+from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern, square_distances
+from emb_opt_widgets.strategies.portfolio.library import Library, Metric, stable_order
+from emb_opt_widgets.strategies.portfolio.process import Process
+from emb_opt_widgets.strategies.portfolio.target import TRANSFORMS, transform
+
+__all__ = ["VOTE", "fit"]
+
+Array = npt.NDArray[Any]
+Float64 = npt.NDArray[np.float64]
+
+VOTE = 5
+"""How sharply targets and members are weighted by their rank correlation: `(1 - rho²) ** -VOTE`."""
+_POINTS = 1024
+_SUBSET = 200
+_FIRST = [3, 6, 6, 1]
+
+
+def fit(
+    library: Library,
+    metric: Metric,
+    rows: Array,
+    scores: Float64,
+    hyper: Mapping[str, Any] | None,
+    linear: bool = False,
+) -> Process:
+    """Fit to scored rows.
+
+    Args:
+        library: What the rows are of.
+        metric: In which to measure.
+        rows: `(n,)`. scores: `(n,)` finite, more is better.
+        hyper: What the last fit found.
+        linear: Whether the kernel is left out.
+    """
+    turn = TRANSFORMS[len(rows) % len(TRANSFORMS)]
+    kept = _keep(rows, scores)
+    rows, scores = rows[kept], scores[kept]
+    points = metric.apply(library.block(rows))
+    a = points.astype(np.float64)
+    lengths: Float64 = metric.lengths(a)
+    squared: Float64 = square_distances(a, a) / (2 * a.shape[1])
+    subset = np.sort(stable_order(rows)[:_SUBSET])
+    shares = (1.0,) if linear else SHARE
+    grams = [linear_gram(a[subset], lengths[subset], a[subset], lengths[subset], q) for q in QUADRATIC]
+    evidence = Evidence(squared[np.ix_(subset, subset)], grams, shares, 0 if linear else 2)
+    every = {kind: transform(scores, kind) for kind in TRANSFORMS}
+    found, merit = _search(evidence, {kind: z[subset] for kind, z in every.items()}, scores[subset], hyper or {}, turn)
+    place = found[found["best"]]
+    votes = np.array([(1 - min(max(merit[kind], 0), 0.9999) ** 2) ** -VOTE for kind in TRANSFORMS])
+    targets: Float64 = np.asarray(sum(v * every[kind] for v, kind in zip(votes / votes.sum(), TRANSFORMS)))
+    share, length, noise, quadratic = shares[place[0]], LENGTH[place[1]], NOISE[place[2]], QUADRATIC[place[3]]
+    gram = np.full((len(a), len(a)), CONSTANT)
+    if share > 0:
+        gram += share * (1 + linear_gram(a, lengths, a, lengths, quadratic))
+    if share < 1:
+        gram += (1 - share) * matern(squared / length)
+    gram[np.diag_indices(len(a))] += noise
+    alpha: Float64 = np.linalg.solve(gram, targets)
+    return Process(
+        metric, points, lengths, share, length, noise, quadratic, alpha, gram,
+        variance=max(float(targets @ alpha) / len(a), 1e-9), left_out=float(merit[found["best"]]),
+        targets=targets, scores=scores, hyper=found,
+    )  # fmt: skip
+
+
+def _keep(rows: Array, scores: Float64) -> Array:
+    """Positions of the scored rows to fit to: all, or the best and a stable random rest."""
+    if len(rows) <= _POINTS:
+        return np.arange(len(rows))
+    top = np.argsort(-scores, kind="stable")[: _POINTS // 2]
+    rest = np.setdiff1d(np.arange(len(rows)), top)
+    return np.concatenate([top, rest[stable_order(rows[rest])[: _POINTS - len(top)]]])
+
+
+def _search(
+    evidence: Evidence, every: Mapping[str, Float64], scores: Float64, hyper: Mapping[str, Any], turn: str
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """The place in the grids for each target, with the target that predicts best under "best", and how well each does:
+    the leader and one other, whose turn it is, are searched again; the rest keep their places."""
+    found = dict(hyper)
+    again = {found.get("best"), turn}
+    merit = {}
+    for kind, targets in every.items():
+        if kind in again or kind not in found:
+            found[kind], _ = evidence.search(list(found.get(kind, _FIRST)), targets, 1 if kind in found else 9)
+        merit[kind] = evidence.left_out(found[kind], targets, scores)
+    found["best"] = max(TRANSFORMS[::-1], key=lambda kind: round(merit[kind], 3))
+    return found, merit

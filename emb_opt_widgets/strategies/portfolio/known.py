@@ -1,0 +1,142 @@
+"""What a search knows of a library that can be read: which rows are paid for, what they gained, which are out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine.protocols import ReadableSource, VolatileSource
+from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
+from emb_opt_widgets.engine.view import SearchView
+from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
+
+__all__ = ["Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "remembered", "shelf_of"]
+
+Array = npt.NDArray[Any]
+Float64 = npt.NDArray[np.float64]
+
+_KEY = "portfolio"
+_READABLE = 20_000_000
+
+
+def is_readable(source: Any) -> bool:
+    """Whether every round may read the source through: not where that goes over a network (`remote`), invents items,
+    or takes too long."""
+    if not isinstance(source, ReadableSource) or isinstance(source, VolatileSource):
+        return False
+    return not getattr(source, "remote", False) and len(source) <= _READABLE
+
+
+class Shelf:
+    """A library with its ids, and the library rows of the items that the search has seen."""
+
+    def __init__(self, library: Library, ids: ItemIds) -> None:
+        self.library = library
+        self.ids = ids
+        self._rows = np.empty(0, np.int64)
+
+    def rows(self, view: SearchView) -> npt.NDArray[np.int64]:
+        """`(m,)` library rows of all items seen, -1 for one that the library does not have."""
+        n = len(view.items().get("status", ()))
+        if n > len(self._rows):
+            fresh = self.ids.rows(view.ids(np.arange(len(self._rows), n)))
+            self._rows = np.concatenate([self._rows, fresh])
+        return self._rows[:n]
+
+
+def shelf_of(view: SearchView) -> Shelf:
+    """The search's library; read once while the engine lives."""
+    shelf: Shelf | None = view.cache.get(_KEY)
+    if shelf is None:
+        rows, ids = open_rows(view.source)  # type: ignore[arg-type]
+        shelf = view.cache[_KEY] = Shelf(Library(rows), ids)
+    return shelf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What was paid for, in order, and what may not be proposed.
+
+    Attributes:
+        rows: `(n,)` library rows. gains: `(n,)`, NaN where a score failed.
+        finders: `(n,)` the active node that found each, -1 where there is none.
+        open: `(n,)` whether it may be built on: not where a person or the pruner dropped the node that found it.
+        blocked: `(N,)` paid for, or filtered out. passed, rejected: How many items the filter let through, and not.
+    """
+
+    rows: npt.NDArray[np.int64]
+    gains: Float64
+    finders: npt.NDArray[np.int64]
+    open: npt.NDArray[np.bool_]
+    blocked: npt.NDArray[np.bool_]
+    passed: int
+    rejected: int
+
+    @property
+    def n_free(self) -> int:
+        """Rows that can still be proposed."""
+        return len(self.blocked) - int(self.blocked.sum())
+
+    def places(self, rows: Array) -> npt.NDArray[np.int64]:
+        """`(b,)` where library rows stand among the paid ones, -1 for one that was not paid for."""
+        if not len(self.rows):
+            return np.full(len(rows), -1, np.int64)
+        order = np.argsort(self.rows, kind="stable")
+        at = order[np.minimum(np.searchsorted(self.rows, rows, sorter=order), len(order) - 1)]
+        out: npt.NDArray[np.int64] = np.where(self.rows[at] == rows, at, -1)
+        return out
+
+
+def known_rows(view: SearchView, shelf: Shelf) -> Known:
+    """What is known of the library by now."""
+    n = shelf.library.n
+    items = view.items()
+    blocked = np.zeros(n, bool)
+    if not items:
+        none = np.empty(0, np.int64)
+        return Known(none, np.empty(0), none, np.empty(0, bool), blocked, 0, 0)
+    rows, status = shelf.rows(view), items["status"]
+    spent = rows[status >= ItemStatus.SCORED]
+    blocked[spent[spent >= 0]] = True
+    paid = view.paid()
+    paid = paid[rows[paid] >= 0]
+    finders = items["node"][paid].astype(np.int64)
+    active = view.nodes()["status"] == NodeStatus.ACTIVE
+    open_ = np.where(finders >= 0, active[finders], True)
+    rejected = int((status == ItemStatus.FILTERED).sum())
+    passed = int((status != ItemStatus.NEW).sum()) - rejected
+    return Known(
+        rows[paid], items["gain"][paid], np.where(open_, finders, -1), open_, blocked, passed, rejected
+    )  # fmt: skip
+
+
+def imputed(gains: Float64) -> Float64:
+    """Gains with the lower quartile where a score failed, so that models turn away from there."""
+    fine = np.isfinite(gains)
+    return gains if fine.all() else np.where(fine, gains, np.quantile(gains[fine], 0.25))
+
+
+def remembered(memory: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What this strategy wrote down; nothing where another one wrote last."""
+    return dict(memory) if memory is not None and memory.get("by") == _KEY else {"by": _KEY}
+
+
+def nearness(view: SearchView, rows: Array) -> npt.NDArray[np.int64]:
+    """`(c,)` each candidate's place among the candidates of the node that has it nearest, from 0.
+
+    Args:
+        rows: `(c,)` the search's rows of this round's candidates.
+    """
+    _, found, offsets = view.looked()
+    wanted = np.isin(found, rows)
+    before = np.concatenate([[0], np.cumsum(wanted)])
+    place = before[:-1] - np.repeat(before[offsets[:-1]], np.diff(offsets))
+    best: dict[int, int] = {}
+    for row, rank in zip(found[wanted].tolist(), place[wanted].tolist()):
+        best[row] = min(rank, best.get(row, rank))
+    return np.array([best.get(row, 0) for row in rows.tolist()], np.int64)

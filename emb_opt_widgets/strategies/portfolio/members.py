@@ -1,0 +1,141 @@
+"""The surrogates that are asked together, and how much each is believed.
+
+Each is weighted by evidence of prediction: leave-one-out now, and rank correlation on batches that it had not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.strategies.portfolio.bandit import credit
+from emb_opt_widgets.strategies.portfolio.fit import VOTE, fit
+from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.process import Process
+from emb_opt_widgets.strategies.portfolio.target import rank_correlation, ranks
+
+__all__ = ["LINEAR", "Ensemble", "fit_members", "learn"]
+
+Array = npt.NDArray[Any]
+Float64 = npt.NDArray[np.float64]
+
+LINEAR = "linear"
+_MEMORY = 0.85
+_DOUBT = 10.0
+_REWARD_POWER = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ensemble:
+    """Fitted members by name, and their weights, which sum to 1."""
+
+    fits: Mapping[str, Process]
+    weights: Mapping[str, float]
+
+    @property
+    def best_fit(self) -> float:
+        """The best leave-one-out rank correlation."""
+        return max(process.left_out for process in self.fits.values())
+
+    @property
+    def n_points(self) -> int:
+        """The most points that a member was fitted to."""
+        return max(len(process.alpha) for process in self.fits.values())
+
+    def group(self, operator: str) -> dict[str, float]:
+        """The members that an operator asks, with weights that sum to 1."""
+        names = [n for n in self.fits if operator not in (LINEAR, "kernel") or (n == LINEAR) == (operator == LINEAR)]
+        names = names or list(self.fits)
+        total = sum(self.weights[n] for n in names)
+        return {n: self.weights[n] / total if total > 0 else 1 / len(names) for n in names}
+
+    def leader(self, operator: str) -> Process:
+        """The member whose variances an operator uses."""
+        names = [n for n in self.group(operator) if operator != "explore" or n != LINEAR] or list(self.fits)
+        return self.fits[max(names, key=lambda n: self.weights[n])]
+
+    def at(self, library: Library, rows: Array) -> Array:
+        """Weighted mean `(m,)` of rows."""
+        return np.asarray(sum(w * self.fits[n].at(library, rows) for n, w in self.weights.items()))
+
+    def predict(self, block: Array) -> Array:
+        """Weighted mean `(m,)` of scaled vectors."""
+        return np.asarray(sum(w * self.fits[n].predict(block) for n, w in self.weights.items()))
+
+    def in_scores(self, operator: str, predicted: Array) -> Float64:
+        """An operator's predictions as scores."""
+        return self.leader(operator).in_scores(predicted)
+
+
+def fit_members(library: Library, rows: Array, gains: Float64, memory: dict[str, Any], models: str) -> Ensemble:
+    """Fit to scored rows; `memory` is told what was found.
+
+    Args:
+        library: What the rows are of.
+        rows: `(n,)`. gains: `(n,)` finite.
+        memory: `hyper` is read and written, `skill` read, `weights` written.
+        models: "linear", "kernel" or "both".
+    """
+    known: Mapping[str, Any] = memory.get("hyper", {})
+    fits: dict[str, Process] = {}
+    if models != "kernel":
+        fits[LINEAR] = fit(library, library.metrics[0], rows, gains, known.get(LINEAR), linear=True)
+    for metric in library.metrics if models != "linear" else ():
+        name = f"kernel{metric.power:g}"
+        fits[name] = fit(library, metric, rows, gains, known.get(name))
+    weights = _weights(fits, memory.get("skill", {}))
+    memory["hyper"] = {**known, **{name: process.hyper for name, process in fits.items()}}
+    memory["weights"] = {name: round(w, 4) for name, w in weights.items()}
+    return Ensemble(fits, weights)
+
+
+def _weights(fits: Mapping[str, Process], skill: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    merit = {}
+    for name, process in fits.items():
+        agreed, seen = skill.get(name, (0.0, 0.0))
+        left_out = min(max(process.left_out, 0.0), 0.9999)
+        merit[name] = -VOTE * np.log(1 - left_out**2) + 2.0 * agreed / (seen + _DOUBT)
+    top = max(merit.values())
+    raw = {name: float(np.exp(value - top)) for name, value in merit.items()}
+    return {name: value / sum(raw.values()) for name, value in raw.items()}
+
+
+def learn(memory: dict[str, Any], places: Array, gains: Float64) -> None:
+    """Skill and credit from the last batch, against what was predicted and who drew what before it was scored.
+
+    Args:
+        memory: `skill` and `credit` are brought up to date; `last` is taken out of it.
+        places: `(b,)` of the last batch's items among all that were paid for, -1 where one was not.
+        gains: `(n,)` of all that were paid for, NaN where a score failed.
+    """
+    last = memory.pop("last", None)
+    if not last or not last.get("predicted"):
+        return
+    scored = np.flatnonzero(places >= 0)
+    if not len(scored):
+        return
+    got = gains[places[scored]]
+    fine = np.isfinite(got)
+    skill: dict[str, list[float]] = {}
+    for name, predicted in last["predicted"].items():
+        agreed, seen = memory.get("skill", {}).get(name, (0.0, 0.0))
+        n = int(fine.sum())
+        if n >= 3:
+            rho = rank_correlation(np.asarray(predicted)[scored[fine]], got[fine])
+            agreed, seen = _MEMORY * agreed + n * rho, _MEMORY * seen + n
+        skill[name] = [float(agreed), float(seen)]
+    memory["skill"] = {**memory.get("skill", {}), **skill}
+    rewards = _standing(gains)[places[scored]] ** _REWARD_POWER
+    memory["credit"] = credit(memory.get("credit", {}), [last["operators"][i] for i in scored], rewards)
+
+
+def _standing(gains: Float64) -> Float64:
+    """Share of all paid items that each is better than; 0 for one without a score."""
+    fine = np.isfinite(gains)
+    out = np.zeros(len(gains))
+    out[fine] = ranks(gains[fine]) / max(int(fine.sum()) - 1, 1)
+    return out

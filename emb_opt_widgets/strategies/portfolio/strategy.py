@@ -1,0 +1,102 @@
+"""`Portfolio`, what `update=None` stands for, and `SurrogateUpdate`, its models alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
+from emb_opt_widgets.engine.view import SearchView
+from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.strategies.portfolio.asking import choose_hits, propose_queries
+from emb_opt_widgets.strategies.portfolio.known import is_readable
+from emb_opt_widgets.strategies.portfolio.readable import PRIOR, Settings, choose_items, propose_items
+
+__all__ = ["Portfolio", "SurrogateUpdate"]
+
+OPERATORS = ("blend", "explore", "linear", "kernel", "neighbours", "coverage", "random")
+
+
+def _check(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
+        raise InputError(f"{name} is not usable", expected="a finite number of at least 0", got=repr(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """Operators propose, surrogates are weighted by how they predicted, and a bandit shares out the calls.
+
+    Where the source can be read through, every round fits Gaussian processes (linear, and with a kernel in two metrics)
+    to what is scored, asks them about the whole library, and draws a batch slot by slot from the operators' lists;
+    each operator is credited by how its own draws scored. Where it can only be asked, operators make queries and the
+    surrogate chooses among their hits. Weights, credit and shares stand in the events' `memory`; `Choice.propensity` is
+    the probability with which an item's slot went to it, given the lists (see `batch.mix`).
+
+    Args:
+        operators: Who takes part: "blend" (all models), "explore" (all models, boldly), "linear", "kernel",
+            "neighbours", "coverage", "random".
+        caution: Standard deviations added to what is expected of an item.
+        boldness: The same, for "explore".
+    """
+
+    operators: tuple[str, ...] = OPERATORS
+    caution: float = 0.75
+    boldness: float = 2.5
+
+    def __post_init__(self) -> None:
+        operators = (self.operators,) if isinstance(self.operators, str) else tuple(self.operators)
+        if not operators or len(set(operators)) < len(operators) or not set(operators) <= PRIOR.keys():
+            raise InputError("operators is not usable", expected=f"some of {', '.join(PRIOR)}", got=self.operators)
+        _check("caution", self.caution)
+        _check("boldness", self.boldness)
+        object.__setattr__(self, "operators", operators)
+
+    def _settings(self) -> Settings:
+        return Settings(self.operators, "both", self.caution, self.boldness)
+
+    def propose(self, queries: Queries, view: SearchView) -> Proposals:
+        """One node for each operator that got calls, with the items to score; or queries, where only those find any."""
+        make = propose_items if is_readable(view.source) else propose_queries
+        return make(self._settings(), view)
+
+    def choose(self, candidates: Items, view: SearchView) -> Choice:
+        """What to spend calls on: what a person asked for, then the batch."""
+        if is_readable(view.source):
+            return choose_items(candidates, view)
+        return choose_hits(self._settings(), candidates, view)
+
+
+@dataclass(frozen=True, slots=True)
+class SurrogateUpdate:
+    """The surrogate alone: after a first design, every call goes where the model expects most.
+
+    Args:
+        model: "linear" (on x, |x|² and the single xⱼ²), "kernel" (Matérn 5/2 beside these, in two metrics), or "both".
+        caution: As in `Portfolio`.
+    """
+
+    model: Literal["both", "linear", "kernel"] = "both"
+    caution: float = 0.75
+
+    def __post_init__(self) -> None:
+        if self.model not in ("both", "linear", "kernel"):
+            raise InputError("model is not usable", expected='"both", "linear" or "kernel"', got=repr(self.model))
+        _check("caution", self.caution)
+
+    def _settings(self) -> Settings:
+        operator = "blend" if self.model == "both" else self.model
+        return Settings((operator,), self.model, self.caution, self.caution)
+
+    def propose(self, queries: Queries, view: SearchView) -> Proposals:
+        """As `Portfolio.propose`."""
+        make = propose_items if is_readable(view.source) else propose_queries
+        return make(self._settings(), view)
+
+    def choose(self, candidates: Items, view: SearchView) -> Choice:
+        """As `Portfolio.choose`."""
+        if is_readable(view.source):
+            return choose_items(candidates, view)
+        return choose_hits(self._settings(), candidates, view)
