@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from emb_opt_widgets.compat.rounds import Round, valid_scores
+from emb_opt_widgets.compat.rounds import Round, statistics
 from emb_opt_widgets.compat.schemas import Batch, Item, Query
 
 __all__ = ["Log", "Node", "QueryTree"]
@@ -31,12 +29,8 @@ class Node:
 
     def prepare(self) -> None:
         """Take the statistics from the query as it is now."""
-        self.mean_score: Any = None
-        self.max_score: Any = None
         self.removed: bool = self.query.internal.removed
-        scores = [score for score in valid_scores(self.query) if score is not None]
-        if scores:
-            self.mean_score, self.max_score = np.array(scores).mean(), np.array(scores).max()
+        self.mean_score, self.max_score = statistics(self.query)
 
     def add_child(self, child: Node) -> None:
         """Put a node below this one."""

@@ -17,7 +17,7 @@ from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 if TYPE_CHECKING:
     from emb_opt_widgets.compat.session import Session
 
-__all__ = ["Place", "Round", "valid_scores"]
+__all__ = ["Place", "Round", "statistics"]
 
 Int64 = npt.NDArray[np.int64]
 
@@ -238,8 +238,12 @@ class Place:
             fields["query_results"] = self.round.results(self.place)
 
 
-def valid_scores(query: Query) -> list[Any]:
-    """The scores of a query's valid results, without making objects of them."""
+def statistics(query: Query) -> tuple[Any, Any]:
+    """Mean and best score of a query's valid results, None where there are none; without making objects of them."""
     later = query._whence()
-    items = query.valid_results() if later is None else later.round.hits(later.place)
-    return [item.score for item in items if not item.internal.removed]
+    if later is not None:
+        nodes, node = later.round.session.state.nodes, int(later.round.nodes[later.place])
+        mean, best = nodes["mean"][node], nodes["max"][node]
+        return (None, None) if np.isnan(mean) else (mean, best)
+    scores = np.array([item.score for item in query.valid_results() if item.score is not None])
+    return (scores.mean(), scores.max()) if len(scores) else (None, None)

@@ -10,7 +10,7 @@ from emb_opt_widgets.compat.filter import FilterModule
 from emb_opt_widgets.compat.log import Log
 from emb_opt_widgets.compat.proposed import Proposed
 from emb_opt_widgets.compat.prune import PruneModule
-from emb_opt_widgets.compat.rounds import Round, valid_scores
+from emb_opt_widgets.compat.rounds import Round, statistics
 from emb_opt_widgets.compat.schemas import (
     Batch,
     DataSourceFunction,
@@ -126,5 +126,5 @@ class Runner:
         if isinstance(later, Round):
             means = later.means().tolist()
         else:
-            means = [np.array(valid_scores(query)).mean() for query in batch.valid_queries()]
+            means = [np.nan if (mean := statistics(query)[0]) is None else mean for query in batch.valid_queries()]
         print(iteration, " ".join(f"{mean:.2f}" for mean in means))

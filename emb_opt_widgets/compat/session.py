@@ -191,7 +191,7 @@ class Session:
         item = self._items.get(key)
         if item is None:
             known = self._table.payload(key)
-            node = int(self.state.items["node"][self.state.ids.rows(np.array([key]))[0]])
+            node = int(self.state.items["node"][self.state.ids.row(key)])
             internal = lineage(
                 parent=self.id_of(node), collection=self.collections[node],
                 iteration=None if self._round is None else self._round.iteration,

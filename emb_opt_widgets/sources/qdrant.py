@@ -51,6 +51,9 @@ class QdrantSource:
         InputError: Not a client, no such collection or vector, an empty collection.
     """
 
+    remote = True
+    """Reading it through goes over a network: strategies ask it instead."""
+
     def __init__(
         self,
         client: Any,

@@ -28,13 +28,24 @@ Float64 = npt.NDArray[np.float64]
 Memory = dict[str, Any]
 
 QUERY_PRIOR: Mapping[str, tuple[float, float]] = {
-    "gradient": (3.0, 1.0), "best": (2.0, 1.0), "between": (1.0, 1.0), "spread": (0.5, 2.0),
+    "gradient": (3.0, 1.0), "around": (2.0, 1.0), "between": (1.0, 1.0), "spread": (0.5, 2.0),
 }  # fmt: skip
-_QUERIES = 8
+_QUERIES = (16, 64)
 _ROUNDS = 40
 _SEEDS = 12
 _AGAIN = 512
 _SEEN = 20_000
+
+
+def _calls(view: SearchView) -> int:
+    """Calls to spend in a round."""
+    budget = plan.horizon(view.budget, view.n_scored, None)
+    return max(1, min(plan.LARGEST, int(np.ceil(budget / _ROUNDS))))
+
+
+def _asked(view: SearchView) -> int:
+    """Queries to make in a round: asking is cheap beside scoring."""
+    return int(np.clip(2 * _calls(view), *_QUERIES))
 
 
 class _Seen:
@@ -75,14 +86,14 @@ def propose_queries(settings: Settings, view: SearchView) -> Proposals:
     if view.calls_left == 0:
         return Proposals.none(view.dim, memory)
     if not view.items():
-        return _spread(rng.standard_normal((_QUERIES, view.dim)), memory)
+        return _spread(rng.standard_normal((_asked(view), view.dim)), memory)
     seen = _Seen(view)
     last = np.array(memory.get("last", {}).get("rows", ()), np.int64)
     place = {row: i for i, row in enumerate(view.paid().tolist())}
     learn(memory, np.array([place.get(row, -1) for row in last.tolist()], np.int64), seen.gains)
     if not seen.modelled:
         middle, around = seen.library.block(np.arange(seen.library.n)).std(axis=0), rng.standard_normal
-        return _spread(seen.library.original(middle * around((_QUERIES, view.dim))), memory)
+        return _spread(seen.library.original(middle * around((_asked(view), view.dim))), memory)
     ensemble = seen.fit(memory, settings.models)
     share = shares(memory.get("credit", {}), QUERY_PRIOR, rng)
     memory["plan"] = {"phase": "model", "shares": {name: round(value, 4) for name, value in share.items()}}
@@ -98,59 +109,80 @@ def _queries(
     view: SearchView,
 ) -> Proposals:  # fmt: skip
     """The round's queries, each drawn by the operators' shares and the rank of the item that it starts from."""
-    active = view.nodes()["status"] == NodeStatus.ACTIVE
-    finders = seen.nodes[seen.rows[seen.paid]].astype(np.int64)
-    usable = np.flatnonzero(np.isfinite(seen.gains) & ((finders < 0) | active[finders]))
-    if not len(usable):
-        usable = np.flatnonzero(np.isfinite(seen.gains))
-    best = usable[np.argsort(-seen.gains[usable], kind="stable")[:_SEEDS]]
-    chance = np.exp(-np.arange(len(best)) / 4.0)
-    chance /= chance.sum()
+    library, value = seen.library, ensemble.at(seen.library, np.arange(seen.library.n))
+    seeds = _Seeds(seen, value, view)
     names = list(share)
     odds = np.array([share[name] for name in names])
     odds /= odds.sum()
-    points, parents, operators, reasons, propensity = [], [], [], [], []
-    for _ in range(_QUERIES):
-        name, i = names[int(rng.choice(len(names), p=odds))], int(rng.choice(len(best), p=chance))
-        point, reason = _point(name, seen, ensemble, best, i, chance, rng)
-        finder = int(finders[best[i]])
-        points.append(seen.library.original(point)[0])
-        parents.append(-1 if finder < 0 or not active[finder] else finder)
-        operators.append(name)
-        reasons.append(reason)
-        propensity.append(float(share[name] * (1.0 if name == "spread" else chance[i])))
+    made: list[tuple[Array, int, str, str, float]] = []
+    for _ in range(_asked(view)):
+        name = names[int(rng.choice(len(names), p=odds))]
+        at, chance = seeds.draw(seeds.unasked if name == "around" else seeds.best, rng)
+        z = library.block(np.array([at]))
+        if name == "gradient":
+            z, reason = _uphill(z, ensemble), "uphill of the surrogate, from one of the best"
+        elif name == "around":
+            seeds.unasked = seeds.unasked[seeds.unasked != at]
+            reason = f"around item {view.ids(seen.rows[[at]])[0]}, the most promising not asked about"
+        elif name == "between":
+            other, _ = seeds.draw(seeds.best, rng)
+            z = z + np.float32(rng.uniform(0.3, 1.3)) * (library.block(np.array([other])) - z)
+            reason = "on the line through two of the best"
+        else:
+            z = (rng.standard_normal(z.shape) * library.block(np.arange(library.n)).std(axis=0)).astype(np.float32)
+            at, chance, reason = -1, 1.0, "a region not asked about"
+        point = view.items()["embedding"][seen.rows[at]] if name == "around" else library.original(z)[0]
+        made.append((point, seeds.finder(at), name, reason, float(share[name] * chance)))
     items: list[Array | None] | None = None
-    again = _again(seen, ensemble)
+    again = np.flatnonzero(seen.status == ItemStatus.CANDIDATE)
     if len(again):
-        head = seen.rows[again[:1]]
-        points.append(seen.library.original(seen.library.block(again[:1]))[0])
-        finder = int(seen.nodes[head[0]])
-        parents.append(-1 if finder < 0 or not active[finder] else finder)
-        operators.append("seen before")
-        reasons.append(f"{len(again)} hits of earlier queries that were not scored")
-        propensity.append(1.0)
-        items = [*[None] * _QUERIES, view.ids(seen.rows[again])]
+        again = again[np.argsort(-value[again], kind="stable")[:_AGAIN]]
+        reason = f"{len(again)} hits of earlier queries that were not scored"
+        point = library.original(library.block(again[:1]))[0]
+        made.append((point, seeds.finder(int(again[0])), "seen before", reason, 1.0))
+        items = [*[None] * (len(made) - 1), view.ids(seen.rows[again])]
+    points, parents, operators, reasons, propensity = zip(*made)
     return Proposals(
-        np.array(points), np.array(parents, np.int64), operators, reasons, np.array(propensity), items=items,
-        memory=memory,
+        np.array(points, np.float64), np.array(parents, np.int64), operators, reasons, np.array(propensity),
+        items=items, memory=memory,
     )  # fmt: skip
 
 
-def _point(
-    name: str, seen: _Seen, ensemble: Ensemble, best: Array, i: int, chance: Float64, rng: np.random.Generator
-) -> tuple[Array, str]:
-    """One scaled vector `(1, d)` to ask about, and why."""
-    library = seen.library
-    z = library.block(seen.paid[best[i : i + 1]])
-    if name == "gradient":
-        return _uphill(z, ensemble), "uphill of the surrogate, from one of the best"
-    if name == "best":
-        return z, "around one of the best"
-    if name == "between":
-        j, reach = int(rng.choice(len(best), p=chance)), np.float32(rng.uniform(0.3, 1.3))
-        return z + reach * (library.block(seen.paid[best[j : j + 1]]) - z), "on the line through two of the best"
-    spread = library.block(np.arange(library.n)).std(axis=0)
-    return (rng.standard_normal(z.shape) * spread).astype(np.float32), "a region not asked about"
+class _Seeds:
+    """Where queries start: the best scored items, and the most promising ones that no query stood at yet.
+
+    Only what an active node found is built on, as long as there is any.
+    """
+
+    def __init__(self, seen: _Seen, value: Array, view: SearchView) -> None:
+        nodes = view.nodes()
+        self._finders = seen.nodes[seen.rows].astype(np.int64)
+        self._active = nodes["status"] == NodeStatus.ACTIVE
+        usable = (self._finders < 0) | self._active[self._finders]
+        fine = np.isfinite(seen.gains) & usable[seen.paid]
+        fine = fine if fine.any() else np.isfinite(seen.gains)
+        order = np.argsort(-seen.gains[fine], kind="stable")
+        self.best = seen.paid[fine][order][:_SEEDS]
+        vectors = view.items()["embedding"]
+        asked = {point.tobytes() for point in nodes["embedding"].astype(vectors.dtype)}
+        inside = usable & np.isin(seen.status, (ItemStatus.CANDIDATE, ItemStatus.SCORED))
+        promising = np.flatnonzero(inside)
+        promising = promising[np.argsort(-value[promising], kind="stable")]
+        unasked = [at for at in promising[: 8 * _SEEDS + len(asked)] if vectors[seen.rows[at]].tobytes() not in asked]
+        self.unasked = np.array(unasked[: _SEEDS + _QUERIES[1]], np.int64)
+
+    def draw(self, places: Array, rng: np.random.Generator) -> tuple[int, float]:
+        """One of the places, the earlier the likelier, and with what chance."""
+        places = places[:_SEEDS] if len(places) else self.best
+        chance = np.exp(-np.arange(len(places)) / 4.0)
+        chance /= chance.sum()
+        i = int(rng.choice(len(places), p=chance))
+        return int(places[i]), float(chance[i])
+
+    def finder(self, at: int) -> int:
+        """The active node that found it, or -1."""
+        node = int(self._finders[at]) if at >= 0 else -1
+        return node if node >= 0 and self._active[node] else -1
 
 
 def _uphill(z: Array, ensemble: Ensemble, step: float = 1e-2) -> Array:
@@ -165,15 +197,6 @@ def _uphill(z: Array, ensemble: Ensemble, step: float = 1e-2) -> Array:
     return tried[[int(np.argmax(ensemble.predict(tried)))]]
 
 
-def _again(seen: _Seen, ensemble: Ensemble) -> Array:
-    """Positions of the most promising items that were seen and not paid for, best first."""
-    open_ = np.flatnonzero(seen.status == ItemStatus.CANDIDATE)
-    if not len(open_):
-        return open_
-    mean = ensemble.at(seen.library, open_)
-    return open_[np.argsort(-mean, kind="stable")[:_AGAIN]]
-
-
 def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choice:
     """Which of the hits to score: what a person asked to look at, then by the surrogate's upper confidence bound.
 
@@ -184,14 +207,14 @@ def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choi
     rank = nearness(view, rows)
     made = _found_by(view, rows)
     asked = np.flatnonzero(np.array([name == "branch" for name in made], bool) & (rank < view.k))
-    budget = plan.horizon(view.budget, view.n_scored, None)
-    b = max(1, int(np.ceil(min(budget, plan.LARGEST * _ROUNDS) / _ROUNDS)))
+    b = _calls(view)
     rest = np.setdiff1d(np.arange(len(rows)), asked)
     seen = _Seen(view)
     memory.pop("last", None)
     if not seen.modelled or not len(rest):
         most = len(rest) if view.calls_left is None else view.calls_left
-        b = min(most, max(b, plan.initial_size(budget) // 2)) if not seen.modelled else b
+        first = plan.initial_size(plan.horizon(view.budget, view.n_scored, None)) // 2
+        b = b if seen.modelled else min(most, max(b, first))
         near = rest[np.argsort(rank[rest], kind="stable")][:b]
         return Choice(np.concatenate([asked, near]), memory=memory)
     ensemble = seen.fit(memory, settings.models)

@@ -21,8 +21,10 @@ Float64 = npt.NDArray[np.float64]
 Slot = tuple[int, str, float]
 """A row, the operator that drew it, and the probability with which its slot went to it."""
 
-_PAIRS = 16_000_000
-_ROOM = 20_000
+_PAIRS = (16_000_000, 5_000_000)
+"""Rows times points that a kernel may evaluate in a round, in a small library and in a large one."""
+_LARGE = 250_000
+_ROOM = 10_000
 _WIDE = 512
 _SHORT = 192
 
@@ -36,7 +38,7 @@ def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, bl
         rows: `(n,)` scored. gains: `(n,)` finite.
         blocked: `(N,)` rows that must not be proposed.
     """
-    room = max(_ROOM, _PAIRS // ensemble.n_points)
+    room = max(_ROOM, _PAIRS[library.n > _LARGE] // ensemble.n_points)
     if library.n - int(blocked.sum()) <= room:
         return np.flatnonzero(~blocked)
     first = ensemble.fits.get(LINEAR) or next(iter(ensemble.fits.values()))

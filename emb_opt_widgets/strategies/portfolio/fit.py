@@ -22,6 +22,9 @@ Float64 = npt.NDArray[np.float64]
 VOTE = 5
 """How sharply targets and members are weighted by their rank correlation: `(1 - rho²) ** -VOTE`."""
 _POINTS = 1024
+_FEW_POINTS = 512
+"""In libraries so large that predicting takes the time."""
+_LARGE = 250_000
 _SUBSET = 200
 _FIRST = [3, 6, 6, 1]
 
@@ -44,7 +47,7 @@ def fit(
         linear: Whether the kernel is left out.
     """
     turn = TRANSFORMS[len(rows) % len(TRANSFORMS)]
-    kept = _keep(rows, scores)
+    kept = _keep(rows, scores, _POINTS if library.n <= _LARGE else _FEW_POINTS)
     rows, scores = rows[kept], scores[kept]
     points = metric.apply(library.block(rows))
     a = points.astype(np.float64)
@@ -74,13 +77,13 @@ def fit(
     )  # fmt: skip
 
 
-def _keep(rows: Array, scores: Float64) -> Array:
+def _keep(rows: Array, scores: Float64, most: int) -> Array:
     """Positions of the scored rows to fit to: all, or the best and a stable random rest."""
-    if len(rows) <= _POINTS:
+    if len(rows) <= most:
         return np.arange(len(rows))
-    top = np.argsort(-scores, kind="stable")[: _POINTS // 2]
+    top = np.argsort(-scores, kind="stable")[: most // 2]
     rest = np.setdiff1d(np.arange(len(rows)), top)
-    return np.concatenate([top, rest[stable_order(rows[rest])[: _POINTS - len(top)]]])
+    return np.concatenate([top, rest[stable_order(rows[rest])[: most - len(top)]]])
 
 
 def _search(

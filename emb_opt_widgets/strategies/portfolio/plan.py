@@ -11,7 +11,7 @@ DESIGN = 0.1
 _FIRST = 1.75
 _ROUNDS = (16, 48)
 """Planned rounds where the fit predicts nothing, and where it predicts everything."""
-LARGEST = 512
+LARGEST = 256
 _AHEAD = 128
 _SPARES = 1024
 _LEAST_ACCEPTANCE = 1 / 64

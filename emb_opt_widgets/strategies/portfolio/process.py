@@ -77,7 +77,7 @@ class Process:
     @property
     def step(self) -> int:
         """Rows to predict at a time."""
-        return int(np.clip(_PAIRS // max(len(self.alpha), 1), 256, BLOCK))
+        return BLOCK if self.share == 1 else int(np.clip(_PAIRS // max(len(self.alpha), 1), 256, BLOCK))
 
     def predict(self, block: Array) -> Array:
         """Mean `(m,)` of a block of scaled vectors; one step's worth at most."""
@@ -149,10 +149,13 @@ class Process:
     def in_scores(self, predicted: Array) -> Float64:
         """Predictions `(m,)` as scores: the inverse of the target's map, going on straight above the best."""
         order = np.argsort(self.targets, kind="stable")
-        z, y = self.targets[order], self.scores[order]
+        unit = float(np.abs(self.scores).max()) or 1.0
+        z, y = self.targets[order], self.scores[order] / unit
         out = np.interp(predicted, z, y)
         rise, run = y[-1] - y[len(y) // 2], z[-1] - z[len(z) // 2]
         above = predicted > z[-1]
         if above.any() and run > 0:
             out[above] = y[-1] + (predicted[above].astype(np.float64) - z[-1]) * (rise / run)
-        return out
+        limit = np.finfo(np.float64).max
+        with np.errstate(over="ignore"):
+            return np.clip(out * unit, -limit, limit)

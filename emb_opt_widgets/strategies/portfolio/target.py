@@ -37,7 +37,7 @@ def rank_correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
 
 
 def transform(scores: Float64, kind: str) -> Float64:
-    """Finite scores `(n,)` on the scale of this name, with zero mean and unit variance; zeros where they are constant."""
+    """Finite scores `(n,)` on the scale of this name: zero mean, unit variance; zeros where they are constant."""
     low, high = (float(v) for v in (scores.min(initial=np.inf), scores.max(initial=-np.inf)))
     spread = high / 2 - low / 2
     if len(scores) < 2 or not spread > 0:

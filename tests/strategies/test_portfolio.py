@@ -1,0 +1,323 @@
+"""The default strategy in a search: what it finds, what its log tells, resume, filters, commands, bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import emb_opt_widgets as eow
+from emb_opt_widgets.engine.events import Chosen, QueriesMade
+from emb_opt_widgets.store import encode
+from emb_opt_widgets.strategies import DEFAULT_UPDATE, Portfolio, SurrogateUpdate
+
+from ..conftest import Counted, smooth
+
+BOUNDARY = ("started", "resumed", "finished", "paused", "command")
+
+
+def gaussians(n: int = 2000, d: int = 8, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
+
+
+def ran(library: Any, score: Any = smooth, **more: Any) -> eow.Search:
+    search = eow.Search(library, score, **{"budget": 60, "seed": 1, **more})
+    search.run(progress=False)
+    return search
+
+
+def top(library: np.ndarray, k: int) -> set[int]:
+    return set(np.argsort(np.linalg.norm(library - 0.75, axis=1), kind="stable")[:k].tolist())
+
+
+def bodies(search: eow.Search, kind: type) -> list[Any]:
+    return [e.body for e in search.events if isinstance(e.body, kind)]
+
+
+def test_none_stands_for_the_portfolio() -> None:
+    assert Portfolio() == DEFAULT_UPDATE
+    search = ran(gaussians(), budget=20)
+    again = ran(gaussians(), budget=20, update=Portfolio())
+    assert search.results().ids.tolist() == again.results().ids.tolist()
+
+
+@pytest.mark.parametrize("update", [None, SurrogateUpdate(), SurrogateUpdate("linear"), SurrogateUpdate("kernel")])
+def test_finds_the_best_of_a_smooth_score_and_spends_the_budget_exactly(update: Any, counted: Counted) -> None:
+    library = gaussians()
+    search = ran(library, counted, update=update, budget=80)
+    assert search.n_scored == len(counted.calls) == 80 and set(counted.calls.values()) == {1}
+    assert top(library, 10) <= set(search.results().ids.tolist())
+
+
+def test_minimize_mirrors_maximize() -> None:
+    up = ran(gaussians())
+    down = ran(gaussians(), lambda items: -smooth(items), direction="minimize")
+    np.testing.assert_array_equal(up.results().ids, down.results().ids)
+
+
+@pytest.mark.parametrize("name", ["blend", "explore", "linear", "kernel", "neighbours", "coverage", "random"])
+def test_each_operator_works_alone(name: str) -> None:
+    search = ran(gaussians(500), update=Portfolio(operators=(name,)), budget=40)
+    assert search.n_scored == 40
+    assert name in search.controller.state.operators
+
+
+def test_the_log_says_why_each_call_was_spent() -> None:
+    search = ran(gaussians())
+    tree = search.tree
+    own = np.flatnonzero(tree.operator != "start")
+    assert set(tree.operator[own]) >= {"coverage", "blend"}
+    assert all(tree.parent[own] >= 0)
+    reasons = [search.controller.state.reasons[i] for i in own]
+    assert any("expects" in r and "% of the calls" in r for r in reasons)
+    for made in bodies(search, QueriesMade):
+        assert np.all((made.propensity > 0) & (made.propensity <= 1))
+    for chosen in bodies(search, Chosen)[1:]:
+        assert len(chosen.propensity) == len(chosen.rows)
+        assert np.all((chosen.propensity > 0) & (chosen.propensity <= 1))
+    memory = search.controller.state.memory
+    assert memory is not None
+    assert memory["plan"]["phase"] == "model"
+    assert sum(memory["plan"]["shares"].values()) == pytest.approx(1, abs=1e-3)
+    assert sum(memory["weights"].values()) == pytest.approx(1, abs=1e-3)
+    assert set(memory["credit"]) & {"blend", "linear", "kernel"}
+
+
+def test_round_zero_spends_little_and_hints_are_looked_at() -> None:
+    library = gaussians()
+    first = bodies(ran(library, budget=100), Chosen)[0]
+    assert len(first.rows) == 5
+    hints = [3, 50]
+    search = ran(library, budget=100, queries=hints)
+    assert set(hints) <= set(search.controller.state.ids.take(bodies(search, Chosen)[0].rows).tolist())
+    assert len(bodies(search, Chosen)[0].rows) == 6
+
+
+def plain(search: eow.Search) -> list[bytes]:
+    return [e.kind.encode() + encode(e.body) for e in search.events if e.kind not in BOUNDARY]
+
+
+@pytest.mark.parametrize("filter", [None, lambda items: items.ids % 3 == 0])
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_resumed_search_goes_on_to_the_last_byte(
+    filter: Callable[[Any], Any] | None, readable: bool, tmp_path: Path
+) -> None:
+    library = gaussians(800)
+    source: Any = library if readable else Asked(library)
+    whole = ran(source, filter=filter, batch_size=2)
+    path = tmp_path / "s.eow"
+    with eow.Search(source, smooth, filter=filter, batch_size=2, budget=60, seed=1, path=path):
+        pass
+    for cut in range(3, 200, 9):
+        calls = 0
+
+        def score(items: Any, cut: int = cut) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 1 + cut % 7:
+                search.pause()
+            return smooth(items)
+
+        with eow.load(path, source, score, filter=filter) as search:
+            search.run(progress=False)
+            if search.n_scored == 60:
+                break
+    assert plain(eow.replay(path, source)) == plain(whole)
+
+
+def test_an_uninterrupted_load_equals_byte_for_byte(tmp_path: Path) -> None:
+    one, two = (eow.Search(gaussians(), smooth, budget=50, path=tmp_path / f"{i}.eow", name="s") for i in (1, 2))
+    for search in (one, two):
+        search.run(rounds=4, progress=False)
+    two.close()
+    two = eow.load(tmp_path / "2.eow", gaussians(), smooth)
+    for search in (one, two):
+        search.run(progress=False)
+    assert one.events.to_bytes() == two.events.to_bytes()
+    one.close(), two.close()
+
+
+def test_a_filter_costs_no_calls_and_one_that_rejects_almost_everything_does_not_stop_it() -> None:
+    library = gaussians()
+    search = ran(library, filter=lambda items: items.ids % 10 == 0)
+    assert search.n_scored == 60 and set(search.results().ids % 10) == {0}
+    few = set(range(0, 2000, 250))
+    search = ran(library, filter=lambda items: [i in few for i in items.ids.tolist()], budget=30)
+    assert set(search.results().ids.tolist()) == few and search.status is eow.SearchStatus.FINISHED
+    none = ran(library[:300], filter=lambda items: np.zeros(len(items), bool), budget=30)
+    assert none.n_scored == 0 and none.status is eow.SearchStatus.FINISHED
+
+
+def test_a_persons_branch_gets_calls_and_a_pruned_subtree_is_not_built_on() -> None:
+    library = gaussians()
+    search = eow.Search(library, smooth, budget=200, seed=2, k=7)
+    search.run(rounds=6, progress=False)
+    far = np.full(8, -1.5)
+    (node,) = search.branch(embedding=far, note="look there")
+    search.run(rounds=1, progress=False)
+    near = np.argsort(((library - far) ** 2).sum(1))[:7]
+    assert set(near.tolist()) <= set(search.results().ids.tolist())
+    best = search.best
+    assert best is not None
+    finder = int(search.controller.state.items["node"][search.controller.state.ids.row(best.id)])
+    search.prune_node(finder)
+    first = len(search.tree)
+    search.run(rounds=3, progress=False)
+    below = set(search.controller.state.descendants(finder).tolist()) | {finder}
+    assert first < len(search.tree) and not set(search.tree.parent[first:].tolist()) & below
+    search.undo()
+    search.branch(node, update=eow.TopKDiscreteUpdate(1))
+    search.run(progress=False)
+    assert search.n_scored == 200
+
+
+def test_told_scores_are_learnt_from_and_ask_gives_the_batch() -> None:
+    library = gaussians()
+    search = eow.Search(library, None, budget=60, seed=1)
+    best = sorted(top(library, 3))
+    search.tell(best, smooth(eow.sources.ArraySource(library).fetch(np.array(best))))
+    while len(items := search.ask(5)):
+        search.tell(items, smooth(items))
+    assert search.n_scored == 60
+    assert top(library, 8) <= set(search.results().ids.tolist())
+
+
+def test_strategies_may_be_changed_while_it_runs() -> None:
+    search = eow.Search(gaussians(), smooth, budget=120, update=eow.RLUpdate([0.5]))
+    search.run(rounds=2, progress=False)
+    search.set(update=Portfolio())
+    search.run(rounds=3, progress=False)
+    search.set(update=SurrogateUpdate("linear"))
+    search.run(rounds=2, progress=False)
+    search.set(update=None)
+    search.run(progress=False)
+    assert search.n_scored == 120
+
+
+def test_without_a_budget_it_goes_on_until_everything_is_scored() -> None:
+    search = ran(gaussians(150), budget=None)
+    assert search.n_scored == 150 and search.status is eow.SearchStatus.FINISHED
+
+
+def test_ids_may_be_text_and_vectors_may_be_copies() -> None:
+    library = gaussians(300)
+    by_row = ran(library)
+    named = ran(eow.sources.ArraySource(library, ids=[f"item {i}" for i in range(300)]))
+    assert named.results().ids.tolist() == [f"item {i}" for i in by_row.results().ids]
+    shuffled = np.arange(300)[::-1] * 7
+    numbered = ran(eow.sources.ArraySource(library, ids=shuffled))
+    assert numbered.results().ids.tolist() == shuffled[by_row.results().ids].tolist()
+    for other in (library.astype(np.float16), library.astype(np.float64)):
+        assert ran(other).n_scored == 60
+
+
+class Asked:
+    """A source that can only be asked."""
+
+    def __init__(self, library: np.ndarray) -> None:
+        self._whole = eow.sources.ArraySource(library)
+
+    @property
+    def dim(self) -> int:
+        return self._whole.dim
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def search(self, queries: Any, k: int) -> Any:
+        return self._whole.search(queries, k)
+
+    def fetch(self, ids: Any) -> Any:
+        return self._whole.fetch(ids)
+
+
+def test_a_source_that_can_only_be_asked(counted: Counted) -> None:
+    library = gaussians()
+    search = ran(Asked(library), counted, budget=100)
+    assert search.n_scored == len(counted.calls) == 100
+    assert len(top(library, 10) & set(search.results().ids.tolist())) >= 8
+    assert {"gradient", "around", "seen before"} <= set(search.controller.state.operators)
+
+
+def test_a_persons_branch_on_a_source_that_can_only_be_asked() -> None:
+    library = gaussians()
+    search = eow.Search(Asked(library), smooth, budget=200, k=6)
+    search.run(rounds=5, progress=False)
+    far = np.full(8, -1.5)
+    search.branch(embedding=far)
+    search.run(rounds=1, progress=False)
+    near = np.argsort(((library - far) ** 2).sum(1))[:6]
+    assert set(near.tolist()) <= set(search.results().ids.tolist())
+
+
+SCORES: dict[str, Callable[[Any], Any]] = {
+    "constant": lambda i: np.ones(len(i)),
+    "two": lambda i: (i.embeddings.sum(1) > 2).astype(float),
+    "nothing": lambda i: np.full(len(i), np.nan),
+    "region": lambda i: np.where(i.embeddings[:, 0] > 0, np.nan, i.embeddings.sum(1)),
+    "infinite": lambda i: np.where(i.embeddings[:, 0] > 1, np.inf, i.embeddings.sum(1)),
+    "ties": lambda i: np.round(i.embeddings.sum(1)),
+    "heavy": lambda i: np.exp(20.0 * i.embeddings.sum(1).astype(float)),
+    "huge": lambda i: 1e300 * np.tanh(i.embeddings.sum(1).astype(float)),
+    "largest": lambda i: np.where(i.embeddings.sum(1) > 0, 1.7e308, -1.7e308),
+    "tiny": lambda i: 1e-300 * i.embeddings.sum(1).astype(float),
+}
+
+
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("name", SCORES)
+def test_awkward_scores(name: str, readable: bool) -> None:
+    library = gaussians(400)
+    search = ran(library if readable else Asked(library), SCORES[name], budget=50)
+    assert search.n_scored == 50 and search.status is eow.SearchStatus.FINISHED
+
+
+LIBRARIES: dict[str, np.ndarray] = {
+    "N below d": gaussians(20, 64),
+    "one dimension": gaussians(300, 1),
+    "duplicates": np.repeat(gaussians(5), 60, axis=0),
+    "all the same": np.ones((50, 3), np.float32),
+    "one": gaussians(1),
+    "two": gaussians(2),
+    "far away": gaussians(300) + np.float32(1e4),
+    "large": gaussians(300) * np.float32(1e15),
+    "small": gaussians(300) * np.float32(1e-15),
+}
+
+
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_awkward_libraries(name: str, readable: bool) -> None:
+    library = LIBRARIES[name]
+    source = library if readable else Asked(library)
+    search = eow.Search(source, lambda i: i.ids % 7 * 1.0, budget=40, k=min(5, len(library)), queries=2)
+    search.run(progress=False)
+    assert search.status is eow.SearchStatus.FINISHED
+    assert search.n_scored == min(40, len(library)) or not readable
+
+
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("budget", [1, 2, 3, 5])
+def test_small_budgets(budget: int, readable: bool) -> None:
+    library = gaussians(400)
+    assert ran(library if readable else Asked(library), budget=budget).n_scored == budget
+
+
+def test_everything_may_be_scored() -> None:
+    assert ran(gaussians(200), budget=200).n_scored == 200
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Portfolio(operators=()), lambda: Portfolio(operators=("magic",)), lambda: Portfolio(caution=-1),
+        lambda: Portfolio(boldness=float("nan")), lambda: SurrogateUpdate("tree"),
+        lambda: SurrogateUpdate(caution=float("inf")), lambda: Portfolio(operators=("blend", "blend")),
+    ],
+)  # fmt: skip
+def test_wrong_configuration(build: Any) -> None:
+    with pytest.raises(eow.InputError, match="xpected"):
+        build()
