@@ -42,12 +42,14 @@ demo: $(STAMP) ## a search on real data, with a progress bar and an HTML report 
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-check: $(STAMP) ## what a reviewer would run: lint, types
+check: $(STAMP) ## what a reviewer would run: lint, format, types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 fix: $(STAMP) ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 build: $(STAMP) ## the wheel and the source distribution, in dist/
 	rm -rf dist

@@ -1,4 +1,4 @@
-"""Every kind of source under a live search: the same library gives the same search; what cannot be read again is kept."""
+"""Every kind of source under a live search: one library, one search; what cannot be read again is kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from .conftest import Counted, smooth
 
 
 def run(source: Any, queries: Any, **more: Any) -> eow.Search:
-    search = eow.Search(source, smooth, update=eow.RLUpdate([0.5]), prune=eow.TopKPrune(2), k=5, queries=queries, **more)
+    search = eow.Search(
+        source, smooth, update=eow.RLUpdate([0.5]), prune=eow.TopKPrune(2), k=5, queries=queries, **more
+    )
     search.run(rounds=4, progress=False)
     return search
 
@@ -69,7 +71,9 @@ def test_payload_reaches_functions_and_results(library: np.ndarray) -> None:
 
 def decode(points: np.ndarray) -> list[str | None]:
     """A latent space of words: the signs of the first coordinates, nothing where the first is small."""
-    return [None if abs(p[0]) < 0.02 else "".join("ab"[int(v > 0.3)] + str(int(abs(v) * 4)) for v in p[:3]) for p in points]
+    return [
+        None if abs(p[0]) < 0.02 else "".join("ab"[int(v > 0.3)] + str(int(abs(v) * 4)) for v in p[:3]) for p in points
+    ]
 
 
 def word_score(items: Any) -> list[float]:

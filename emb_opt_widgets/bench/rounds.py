@@ -203,9 +203,7 @@ def import_time(runs: int) -> Measure:
         float(subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, text=True, check=True).stdout)
         for _ in range(runs)
     ]
-    return Measure(
-        "import emb_opt_widgets", min(times), "s", 0.3, "at most", f"the fastest of {runs} new processes"
-    )
+    return Measure("import emb_opt_widgets", min(times), "s", 0.3, "at most", f"the fastest of {runs} new processes")
 
 
 def _ms(times: list[float]) -> str:

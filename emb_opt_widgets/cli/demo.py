@@ -65,9 +65,7 @@ def act(given: argparse.Namespace) -> int:
         search.to_html(page)
         print(f"\n{search.reason}\n")
     best = list(results)[:10]
-    rows = [
-        [str(i), f"{item.score:.4f}", str(item.item)] for i, item in enumerate(best, 1) if item.score is not None
-    ]
+    rows = [[str(i), f"{item.score:.4f}", str(item.item)] for i, item in enumerate(best, 1) if item.score is not None]
     print(table(["#", "score", "item"], rows, right=(0, 1)))
     print("\n" + _pictures(digits, [int(item.id) for item in best[:4]]) + "\n")
     truth = digits.exhaustive()

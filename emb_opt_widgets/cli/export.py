@@ -48,9 +48,7 @@ def act(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     wanted = {kind: getattr(given, kind) for kind in ("html", "csv", "parquet") if getattr(given, kind)}
     if not wanted:
         parser.error("nothing to write: give --html, --csv or --parquet")
-    places = {
-        kind: given.file.with_suffix(f".{kind}") if path is True else Path(path) for kind, path in wanted.items()
-    }
+    places = {kind: given.file.with_suffix(f".{kind}") if path is True else Path(path) for kind, path in wanted.items()}
     for place in places.values():
         if place.exists() and place.resolve() == given.file.resolve():
             raise FileError(f"{place} is the search's file itself", hint="Name another")

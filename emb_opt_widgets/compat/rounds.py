@@ -170,9 +170,7 @@ class Round:
         queries = []
         for place, node in enumerate(self.nodes.tolist()):
             reason = None if self._reasons is None else self._reasons[place]
-            internal = lineage(
-                reason is not None, reason, made.parent_of(node), made.collections[node], self.iteration
-            )
+            internal = lineage(reason is not None, reason, made.parent_of(node), made.collections[node], self.iteration)
             query = bare_query(made.id_of(node), self.origin.item(place), made.embedding(node), {}, [], internal)
             if self._reasons is not None:
                 query._await(Place(self, place, None))
@@ -206,9 +204,7 @@ class Round:
         return [
             copied(
                 item,
-                lineage(
-                    item.internal.removed, item.internal.removal_reason, parent, collection, self.iteration
-                ),
+                lineage(item.internal.removed, item.internal.removal_reason, parent, collection, self.iteration),
             )
             for item in self.hits(place)
         ]

@@ -150,9 +150,7 @@ class Session:
         if round.touched:
             self._runner.data_module(round.batch)
             assert round.queries is not None
-            round.found = [
-                [] if query.internal.removed else list(query.valid_results()) for query in round.queries
-            ]
+            round.found = [[] if query.internal.removed else list(query.valid_results()) for query in round.queries]
             keys = np.array([self._alike.key(item) for items in round.found for item in items], np.int64)
             offsets = np.concatenate([[0], np.cumsum([len(items) for items in round.found])])
             return Hits(keys, np.zeros(len(keys)), offsets.astype(np.int64))

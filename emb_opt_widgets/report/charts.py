@@ -56,9 +56,7 @@ def score_legend(columns: TreeColumns, sign: float) -> str:
     )
 
 
-def tree(
-    columns: TreeColumns, sign: float, best_node: int, width: float = 620.0, height: float = 345.0
-) -> str:
+def tree(columns: TreeColumns, sign: float, best_node: int, width: float = 620.0, height: float = 345.0) -> str:
     """The query tree: a round is a column; filled by a query's best score; hollow where it is no longer active.
 
     Where nodes are too many to tell apart, one mark stands for those of its cell: the best of them.
