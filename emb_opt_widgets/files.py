@@ -62,7 +62,7 @@ def load(
         if score is None and state.config["score"] is not None:
             raise InputError(
                 "The search has a score function that was not passed",
-                expected=f"score={state.config['score']['function']}",
+                expected=f"score={state.config['score'].get('function', 'the same composite')}",
                 got="nothing",
                 hint="Pass it again: load(path, source=…, score=…)",
             )

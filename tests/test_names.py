@@ -19,15 +19,15 @@ NAMES = {
     "emb_opt_widgets": [
         "BestItem", "DamagedFileError", "EmbOptError", "FileError", "FileInUseError", "FunctionError",
         "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError", "QueryTree",
-        "RLUpdate", "Results", "Search", "SearchStatus", "StateError", "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate",
-        "TopKPrune", "UnknownNodeError", "as_source", "load", "replay",
+        "RLUpdate", "Results", "Search", "SearchStatus", "StateError", "SurrogateUpdate", "TopKContinuousUpdate",
+        "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source", "load", "replay",
     ],
     "emb_opt_widgets.sources": [
         "ArraySource", "FaissSource", "GenerativeSource", "HuggingFaceSource", "QdrantSource", "as_source",
     ],
     "emb_opt_widgets.strategies": [
-        "GradientQueries", "Portfolio", "RLUpdate", "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate",
-        "TopKPrune",
+        "CompositeFilter", "CompositeScore", "GradientQueries", "Portfolio", "RLUpdate", "SurrogateUpdate",
+        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune",
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],

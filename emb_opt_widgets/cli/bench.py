@@ -7,9 +7,11 @@ import json
 import sys
 from typing import Any
 
+from emb_opt_widgets.cli import quality
+
 __all__ = ["act", "add_to"]
 
-_SUITES = ("rounds",)
+_SUITES = ("rounds", "quality")
 
 
 def add_to(commands: Any) -> None:
@@ -25,11 +27,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="small sizes; the numbers mean little")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a limit is missed")
+    quality.options(parser)
     parser.set_defaults(act=act)
 
 
 def act(given: argparse.Namespace) -> int:
     """Run it."""
+    if given.suite == "quality":
+        return quality.act(given)
     from emb_opt_widgets.bench import measure_rounds
 
     def say(what: str) -> None:

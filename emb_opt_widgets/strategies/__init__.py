@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emb_opt_widgets.engine.protocols import Update
+from emb_opt_widgets.strategies.composite import CompositeFilter, CompositeScore
 from emb_opt_widgets.strategies.gradient_queries import GradientQueries
 from emb_opt_widgets.strategies.portfolio import Portfolio, SurrogateUpdate
 from emb_opt_widgets.strategies.prune import TopKPrune
@@ -12,6 +13,8 @@ from emb_opt_widgets.strategies.rl import RLUpdate
 from emb_opt_widgets.strategies.topk import TopKContinuousUpdate, TopKDiscreteUpdate
 
 __all__ = [
+    "CompositeFilter",
+    "CompositeScore",
     "GradientQueries",
     "Portfolio",
     "RLUpdate",
@@ -24,7 +27,7 @@ __all__ = [
 REGISTRY: Mapping[str, type] = {
     part.__name__: part
     for part in (
-        GradientQueries, Portfolio, RLUpdate, SurrogateUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
+        CompositeFilter, CompositeScore, GradientQueries, Portfolio, RLUpdate, SurrogateUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
     )
 }  # fmt: skip
 """Our own parts by name: what a search's file restores without being handed anything."""

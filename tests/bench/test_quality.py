@@ -1,0 +1,74 @@
+"""`bench quality`: recall as defined, tasks, methods, the table and the drawing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from emb_opt_widgets.bench.methods import METHODS
+from emb_opt_widgets.bench.quality import best_settings, curve_svg, measure_quality, quality_table, select
+from emb_opt_widgets.bench.tasks import TUTORIALS, Task, load_task, recall
+from emb_opt_widgets.cli import main
+from emb_opt_widgets.errors import InputError
+
+
+def small(n: int = 300) -> Task:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, 6)).astype(np.float32)
+    return Task("small", x, x.sum(1).astype(float), rng.random(n) < 0.9, {"top 5": 5}, ("30",))
+
+
+def test_recall_counts_ties_up_to_their_number_inside() -> None:
+    truth = np.array([5.0, 4, 3, 3, 3, 1])
+    task = Task("t", np.zeros((6, 1), np.float32), truth, np.ones(6, bool), {}, ())
+    assert recall(task, np.array([0, 1, 2, 3]), 4) == 1
+    assert recall(task, np.array([2, 3, 4]), 4) == 0.5
+    assert recall(task, np.array([0, 5]), 4) == 0.25
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if not m.startswith("emb_opt") or "k=5 q=5" in m])
+def test_each_method_scores_distinct_allowed_items_within_the_budget(method: str) -> None:
+    task = small()
+    rows = METHODS[method](task, 30, 1)
+    assert len(rows) == len(set(rows.tolist())) == 30
+    assert task.allowed[rows].all()
+
+
+@pytest.mark.parametrize("variant", TUTORIALS)
+def test_tutorials(variant: str) -> None:
+    task = load_task(f"tutorial-{variant}" if variant else "tutorial")
+    assert task.vectors.shape[0] == 10_000 and np.isfinite(task.truth).all() and np.ptp(task.truth) > 0
+    assert 8_800 < task.allowed.sum() < 9_200
+
+
+def test_files_and_budgets(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((2000, 4)) * 3 + 5
+    np.savez(tmp_path / "a.npz", X=x.astype(np.float16), y=np.arange(2000, dtype=np.float32))
+    task = load_task(str(tmp_path / "a.npz"))
+    assert task.tops == {"top 0.1 %": 2, "top 1 %": 20} and task.calls("1%") == 20 and task.calls("7") == 7
+    np.testing.assert_allclose(task.vectors.mean(0), 0, atol=1e-2)
+    assert float(task.vectors.var(0).mean()) == pytest.approx(1, rel=1e-3)
+    with pytest.raises(InputError, match="no such task"):
+        load_task("nothing")
+
+
+def test_table_and_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.random.default_rng(0).standard_normal((500, 4)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", X=x, y=x.sum(1))
+    cells = list(measure_quality([str(tmp_path / "a.npz")], ["40"], ["default", "random", "emb_opt rl k=5"], 2))
+    shown = best_settings(cells)
+    assert len(cells) == 4 and len(shown) == 3 and len(quality_table(shown)) == 3
+    assert cells[0].mean("top 1 %")[0] > cells[1].mean("top 1 %")[0]
+    ElementTree.fromstring(curve_svg(shown))
+    assert select(["only"]) == [m for m in METHODS if m.startswith("only")]
+    plot = tmp_path / "c.svg"
+    arguments = ["bench", "quality", str(tmp_path / "a.npz"), "--budget", "30", "--method", "default"]
+    assert main([*arguments, "--quick", "--plot", str(plot)]) == 0
+    assert "default" in capsys.readouterr().out and plot.exists()
+    assert main([*arguments, "--quick", "--json"]) == 0
+    (cell,) = json.loads(capsys.readouterr().out)
+    assert cell["budget"] == 30 and len(cell["recall"]["top 1 %"]["seeds"]) == 1
