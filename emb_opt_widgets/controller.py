@@ -5,6 +5,7 @@ Front ends talk to it: `submit` takes commands from any thread, `listen` tells o
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -18,10 +19,11 @@ from typing import Any
 from emb_opt_widgets.commands import Command, apply_command
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.calls import CallHealth
 from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Ending, Phase, SearchStatus
-from emb_opt_widgets.errors import EmbOptError, FileError, StateError
+from emb_opt_widgets.errors import FileError, StateError, as_function_error
 from emb_opt_widgets.spec import Functions, make_parts
 from emb_opt_widgets.store import MemoryStore, Store
 
@@ -66,6 +68,8 @@ class Controller:
         self._replan = False
         self._pause_after: int | None = None
         self._unkept: list[ev.Body] = []
+        self._trouble = ""
+        self._health = {role: CallHealth(worked=state.best_row >= 0) for role in ("score", "filter")}
         self._listeners: list[Callable[[Sequence[ev.Body]], None]] = []
 
     # -- events --------------------------------------------------------------------------------------------
@@ -81,8 +85,9 @@ class Controller:
         with self._changed:
             try:
                 self.store.append(bodies, self._payload(bodies))
-            except FileError:
+            except FileError as error:
                 self._unkept.extend(bodies)
+                self._trouble = str(error)
                 raise
             for body in bodies:
                 self.state.apply(body)
@@ -141,15 +146,29 @@ class Controller:
 
     def advance(self) -> bool:
         """One stretch of a round without scoring, in the caller's thread; whether there is more to come."""
-        if verdict(self.state) is not None:
+        over = verdict(self.state)
+        ended = self.state.status is SearchStatus.FINISHED
+        if over is not None:
+            self.emit([] if ended else [over])
             return False
+        if ended:
+            self.emit([ev.Resumed(self.state.until)])
         for group in run_round(self.state, replace(self.parts(), score=None), lambda: True):
             self.emit(group)
         return self.state.status is not SearchStatus.FINISHED
 
     def parts(self) -> Parts:
         """What a round is made with, by the present configuration."""
-        return make_parts(self.state, self.source, self.score, self.functions, self._executor, self._cache, self.gather)
+        return make_parts(
+            self.state,
+            self.source,
+            self.score,
+            self.functions,
+            self._executor,
+            self._cache,
+            self.gather,
+            self._health,
+        )
 
     def _work(self) -> None:
         try:
@@ -190,12 +209,19 @@ class Controller:
         self.error = error
         if not isinstance(error, FileError):
             try:
-                self.emit([ev.Finished(Ending.FAILED.name, Ending.FAILED.value.format(error=error))])
+                text = str(error) or type(error).__name__
+                self.emit([ev.Finished(Ending.FAILED.name, Ending.FAILED.value.format(error=text))])
             except FileError as second:
                 self.error = second
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the engine is at rest; whether it is."""
+        """Block until the engine is at rest; whether it is.
+
+        Raises:
+            StateError: Asked from within, by a score function.
+        """
+        if self.within:
+            raise StateError("A function of the search cannot wait for the search", hint="Wait from another thread")
         end = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             while self.running:
@@ -206,8 +232,8 @@ class Controller:
         return True
 
     def settle(self) -> None:
-        """Give the engine a moment to answer, so that the next line of a cell sees what it asked for."""
-        if not self.within:
+        """Give the engine a moment to answer what it was asked, so that the next line of a cell sees it."""
+        if not self.within and not self._gate():
             self.wait(_PATIENCE)
 
     # -- commands ------------------------------------------------------------------------------------------
@@ -244,7 +270,8 @@ class Controller:
             taken = {command.id for command, _ in self._queue} | set(self.state.commands)
             if command_id in taken:
                 return []
-            new_id = command_id or f"c{len(taken) + 1}"
+            numbered = (f"c{number}" for number in itertools.count(len(taken) + 1))
+            new_id = command_id or next(name for name in numbered if name not in taken)
             command = Command(name, live, new_id, who, str(note), live if plain is None else plain)
             self._queue.append((command, done))
             if not self.running or (self.within and wait):
@@ -265,8 +292,8 @@ class Controller:
                 first = self.state.n_nodes
                 try:
                     self.emit(apply_command(command, self.state, self.parts()))
-                except EmbOptError as error:
-                    done.set_exception(error)
+                except Exception as error:  # the asker's to know, whatever it is; the search goes on
+                    done.set_exception(as_function_error(f"{command.name} command", error))
                     continue
                 self._replan = True
                 if command.name in ("pause", "stop"):
@@ -304,13 +331,19 @@ class Controller:
         """Why, and what to do next."""
         with self.lock:
             if self._unkept:
-                return str(self.error)
+                return self._trouble
             if not self.running and self.state.status is SearchStatus.RUNNING:
                 return "Interrupted. run() goes on from here."
-            waiting = 0 if self.running or self.score is not None else len(self.waiting())
-            if waiting:
-                return f"Waiting for the scores of {waiting} items: tell(items, scores)."
-            return self.state.reason
+            if self.score is None and not self.running and self.state.ending is None:
+                waiting = len(self.waiting())
+                told = f"Waiting for the scores of {waiting} items: tell(items, scores)."
+                return told if waiting else "ask() hands out the next items to score."
+            failed = self.state.n_failed
+            if not failed:
+                return self.state.reason
+            return (
+                f"{self.state.reason} {failed} of {self.state.n_scored} scores failed, the last: {self.state.failure}"
+            )
 
     def need_rest(self, verb: str) -> None:
         """Raise `StateError` while the engine runs."""

@@ -16,6 +16,9 @@ A message says what was expected, what came, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "DamagedFileError",
     "EmbOptError",
@@ -74,6 +77,28 @@ class StateError(EmbOptError, RuntimeError):
 
 class FunctionError(EmbOptError):
     """A function of the user's raised, or returned the wrong thing."""
+
+
+def as_function_error(what: str, error: Exception) -> EmbOptError:
+    """An error of ours as it is; any other as a `FunctionError` that says what failed."""
+    if isinstance(error, EmbOptError):
+        return error
+    text = " ".join(str(error).split())[:500]
+    wrapped = FunctionError(
+        f"The {what} failed: {type(error).__name__}{': ' if text else ''}{text}",
+        hint="Nothing that was scored is lost: mend it and go on",
+    )
+    wrapped.__cause__ = error
+    return wrapped
+
+
+@contextmanager
+def failing_as(what: str) -> Iterator[None]:
+    """Have whatever is raised inside come out as an error of ours that says what failed."""
+    try:
+        yield
+    except Exception as error:
+        raise as_function_error(what, error) from error
 
 
 class FileError(EmbOptError, OSError):

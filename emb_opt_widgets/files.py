@@ -12,14 +12,16 @@ import numpy as np
 from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.config import describe
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.errors import DamagedFileError, InputError
+from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
 from emb_opt_widgets.search import Search
 from emb_opt_widgets.sources import as_source
 from emb_opt_widgets.spec import Functions, check_score, check_setting
 from emb_opt_widgets.store import MemoryStore, SQLiteStore, Store
+from emb_opt_widgets.strategies import REGISTRY
 
 __all__ = ["load", "replay"]
 
@@ -57,8 +59,9 @@ def load(
     store = SQLiteStore(path)
     try:
         state = _fold(store, bound, Path(path).name)
-        for role in own:
+        for role, part in own.items():
             functions.find(role, state.config[role])
+            _check_own(role, part, state.config[role])
         if score is None and state.config["score"] is not None:
             raise InputError(
                 "The search has a score function that was not passed",
@@ -98,7 +101,14 @@ def _fold(store: Store, source: BoundSource, name: str, copy: Store | None = Non
             copy.append([event.body])
         if isinstance(event.body, ev.Created):
             _check_source(event.body, source)
-        state.apply(event.body)
+        try:
+            state.apply(event.body)
+        except EmbOptError:
+            raise
+        except Exception as error:
+            raise DamagedFileError(
+                f"Event {event.seq} of {name} does not fit those before", hint="Restore a copy"
+            ) from error
         if isinstance(event.body, (ev.Looked, ev.Added)) and event.body.payload is not None:
             _remember(event.body, source)
     if not state.config:
@@ -113,6 +123,16 @@ def _remember(body: ev.Looked | ev.Added, source: BoundSource) -> None:
     data = {name: [row.get(name) for _, row in body.payload] for name in names}
     whole = [item for item, _ in body.payload]
     source.source.remember(Items(body.new_ids, np.asarray(body.vectors), whole, data))
+
+
+def _check_own(role: str, part: Any, kept: Any) -> None:
+    if part is not None and "'function'" not in repr(kept) and describe(part, REGISTRY) != kept:
+        raise InputError(
+            f"The search's own {role} comes from its file",
+            expected="functions of yours that the file names",
+            got=f"{role}={part!r:.80}, where the file says {kept!r:.80}",
+            hint=f"Leave it out, and change it afterwards: search.set({role}=…)",
+        )
 
 
 def _check_source(created: ev.Created, source: BoundSource) -> None:

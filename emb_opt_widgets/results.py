@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Item, Items
-from emb_opt_widgets.errors import MissingDependencyError
+from emb_opt_widgets.errors import FileError, MissingDependencyError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,12 +148,13 @@ class Results:
         except ImportError as error:
             raise MissingDependencyError("to_parquet() needs pyarrow", hint="pip install pyarrow") from error
         columns = {name: _arrow(column) for name, column in self.columns().items()}
-        pq.write_table(pa.table(columns), str(path))
+        with _writing(path):
+            pq.write_table(pa.table(columns), str(path))
 
     def to_csv(self, path: str | Path) -> None:
         """Write a CSV file, UTF-8. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
         columns = self.columns()
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with _writing(path), open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file)
             writer.writerow([_csv_cell(name) for name in columns])
             for row in zip(*columns.values()):
@@ -232,6 +234,14 @@ class QueryTree:
         return f"QueryTree: {len(self)} queries ({counts})"
 
 
+@contextmanager
+def _writing(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{path} cannot be written ({error.strerror})", hint="Check that its folder exists") from error
+
+
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
@@ -242,6 +252,7 @@ def _arrow(column: Any) -> Any:
     import pyarrow as pa
 
     values = column.tolist() if isinstance(column, np.ndarray) else list(column)
+    values = [v.encode("utf-8", "backslashreplace").decode() if isinstance(v, str) else v for v in values]
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):

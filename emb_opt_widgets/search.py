@@ -213,7 +213,7 @@ class Search:
     # -- commands ------------------------------------------------------------------------------------------
 
     def pause(self, note: str = "") -> None:
-        """Make no new score calls; the one in flight finishes and is kept."""
+        """Make no new score calls; the one in flight finishes and is kept. Returns once it is, or after a second."""
         self._check_running("pause")
         self._controller.submit("pause", note=note, wait=False)
         self._controller.settle()
@@ -326,8 +326,9 @@ class Search:
         live.submit("set", checked, plain, note)
 
     def _check_running(self, verb: str) -> None:
-        if not self._controller.running:
-            raise StateError(f"There is nothing to {verb}: the search is {self.status}", hint=self.reason)
+        with self._controller.lock:
+            if not self._controller.running:
+                raise StateError(f"There is nothing to {verb}: the search is {self.status}", hint=self.reason)
 
     # -- scores from elsewhere -----------------------------------------------------------------------------
 
@@ -433,7 +434,9 @@ class Search:
 
     def __repr__(self) -> str:
         budget, best = self.settings["budget"], self.best
+        failed = self._controller.state.n_failed
         spent = f"{self.n_scored:,}" + (f" of {budget:,}" if budget else "") + " scored"
+        spent += f" ({failed:,} failed)" if failed else ""
         shown = "" if best is None else f", best {best.score:.6g} ({best.id})"
         return f"Search {self.name!r}: {self.status}, round {self.n_rounds}, {spent}{shown}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from emb_opt_widgets.engine.adapt import as_prune, as_update
 from emb_opt_widgets.engine.answers import read_filter, read_scores, to_array
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.calls import Caller, CallPolicy
+from emb_opt_widgets.engine.calls import Caller, CallHealth, CallPolicy
 from emb_opt_widgets.engine.config import describe, function_name, rebuild
 from emb_opt_widgets.engine.items import as_ids
 from emb_opt_widgets.engine.queries import Proposals
@@ -107,7 +107,10 @@ def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0)
             budget = whole_number("budget", value, 1, optional=True)
             if budget is not None and budget < n_scored:
                 raise InputError(
-                    "The budget is below what is spent", expected=f"at least {n_scored}, or None", got=budget
+                    "The budget is below what is spent",
+                    expected=f"at least {n_scored}, or None",
+                    got=budget,
+                    hint="stop() ends the search without spending more",
                 )
             return budget
         case "update":
@@ -196,19 +199,25 @@ def make_parts(
     executor: Executor | None,
     cache: dict[str, Any],
     gather: Gather,
+    health: Mapping[str, CallHealth],
 ) -> Parts:
     """The live parts of the state's present configuration."""
     config = state.config
     policy = CallPolicy(config["batch_size"], config["retries"], config["timeout"], config["on_error"])
     found = {role: functions.find(role, config[role]) for role in ("update", "prune", "filter")}
     filter = found["filter"]
+    health["score"].patience = min(20, config["budget"] or 20)
     return Parts(
         source=source,
         gather=gather,
         filter=None
         if filter is None
-        else Caller("filter", filter, read_filter, gather.payload, _unpooled(policy), failed=False),
-        score=None if score is None else Caller("score", score, read_scores, gather.payload, policy, executor),
+        else Caller(
+            "filter", filter, read_filter, gather.payload, _unpooled(policy), failed=False, health=health["filter"]
+        ),
+        score=None
+        if score is None
+        else Caller("score", score, read_scores, gather.payload, policy, executor, health=health["score"]),
         update=DEFAULT_UPDATE if found["update"] is None else as_update(found["update"]),
         prune=None if found["prune"] is None else as_prune(found["prune"]),
         starts=lambda: _starts(state, source),

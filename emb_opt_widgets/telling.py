@@ -11,7 +11,7 @@ from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.answers import read_scores
 from emb_opt_widgets.engine.items import Items, as_ids
-from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.errors import FunctionError, InputError
 
 __all__ = ["ask", "tell"]
 
@@ -35,7 +35,10 @@ def tell(controller: Controller, items: Any, scores: Any) -> None:
     single = np.ndim(items) == 0 and not isinstance(items, Items)
     raw = [items] if single else items
     ids = raw.ids if isinstance(raw, Items) else as_ids([getattr(i, "id", i) for i in raw])
-    answer = read_scores([scores] if single and np.ndim(scores) == 0 else scores, len(ids))
+    try:
+        answer = read_scores([scores] if single and np.ndim(scores) == 0 else scores, len(ids))
+    except FunctionError as error:
+        raise InputError("The scores told cannot be used", expected=f"{len(ids)} scores", got=str(error)) from None
     with controller.lock:
         controller.need_rest("tell")
         state = controller.state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,53 @@ def test_commands_on_what_cannot_take_them(search: eow.Search) -> None:
         with pytest.raises(error, match=why):
             call()
     assert len(search.events) == n, "a refused command changes nothing"
+
+
+def test_a_branch_whose_update_raises_is_the_askers_error_and_the_search_runs_on(library: np.ndarray) -> None:
+    def slow(items: Any) -> Any:
+        time.sleep(0.01)
+        return smooth(items)
+
+    search = eow.Search(library, slow, update=eow.RLUpdate([0.1]), k=6, queries=3, batch_size=2)
+    ran(search, 1)
+    for running in (False, True):
+        if running:
+            search.start(rounds=20)
+        with pytest.raises(eow.FunctionError, match=r"branch command failed: ZeroDivisionError"):
+            search.branch(0, update=lambda q: 1 / 0)
+    assert search.status is eow.SearchStatus.RUNNING
+    search.stop()
+    assert search.wait(10)
+
+
+def test_commands_from_many_threads_have_one_effect_each_and_replay(library: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "many.eow"
+    search = eow.Search(library, smooth, update=eow.RLUpdate([0.5]), k=4, queries=3, batch_size=1, path=path)
+    ran(search, 1)
+    search.start(rounds=30)
+    problems: list[BaseException] = []
+
+    def meddle(seed: int) -> None:
+        chance = np.random.default_rng(seed)
+        for name in chance.choice(["undo", "redo", "prune_node", "branch", "restore"], 30):
+            try:
+                getattr(search, name)(*([] if name in ("undo", "redo") else [int(chance.integers(3))]))
+            except eow.StateError:
+                pass
+            except BaseException as error:
+                problems.append(error)
+
+    threads = [threading.Thread(target=meddle, args=(i,)) for i in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not problems and not any(t.is_alive() for t in threads)
+    search.close()
+    again = eow.replay(path, library)
+    ids = [e.body.id for e in again.events if e.kind == "command"]
+    assert len(set(ids)) == len(ids) > 5
+    np.testing.assert_array_equal(again.tree.status, search.tree.status)
 
 
 def test_each_command_id_takes_effect_once(search: eow.Search) -> None:

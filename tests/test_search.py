@@ -221,6 +221,26 @@ def test_ask_and_tell(library: np.ndarray) -> None:
     np.testing.assert_array_equal(search.tree.embedding, reference.tree.embedding)
 
 
+def test_ask_and_tell_end_when_the_budget_is_spent_and_go_on_with_a_larger_one(library: np.ndarray) -> None:
+    search = eow.Search(library, None, budget=6, k=5)
+    for budget in (6, 9):
+        while len(items := search.ask(4)):
+            search.tell(items, smooth(items))
+        assert search.status is eow.SearchStatus.FINISHED and "budget" in search.reason
+        assert search.n_scored == budget
+        search.set(budget=9)
+
+
+def test_waiting_from_within_a_score_function_is_refused(library: np.ndarray) -> None:
+    def score(items: Items) -> np.ndarray:
+        search.wait()
+        return smooth(items)
+
+    search = eow.Search(library, score, update=RL, on_error="raise")
+    with pytest.raises(eow.FunctionError, match="another thread"):
+        search.run(rounds=1, progress=False)
+
+
 def test_tell_takes_any_item_and_never_overwrites(library: np.ndarray) -> None:
     search = eow.Search(library, None, update=RL, k=5, queries=2, budget=12)
     search.tell([399, 12], [3.0, None])
@@ -229,7 +249,7 @@ def test_tell_takes_any_item_and_never_overwrites(library: np.ndarray) -> None:
     for items, scores, why in [
         ([399], [1.0], "never overwritten"),
         ([1, 1], [1.0, 2.0], "twice"),
-        ([1, 2], [1.0], "wrong thing"),
+        ([1, 2], [1.0], "2 scores"),
         ([4000], [1.0], "4000"),
         (list(range(20, 40)), [0.0] * 20, "budget"),
     ]:

@@ -46,7 +46,7 @@ class FunctionPrune:
     function: Callable[[Queries], Any]
 
     def keep(self, queries: Queries) -> npt.NDArray[np.bool_]:
-        verdicts: npt.NDArray[np.bool_] = read_filter(self.function(queries), len(queries)).values
+        verdicts: npt.NDArray[np.bool_] = read_filter(self.function(queries), len(queries), "prune").values
         return verdicts
 
 

@@ -55,6 +55,8 @@ def _rows(value: Any, n: int, name: str, wanted: str) -> list[Any] | npt.NDArray
             raise _wrong(name, wanted, type(value).__name__) from error
         if value.ndim == 2 and value.shape[1] == 1:
             value = value[:, 0]
+        if value.dtype.kind == "c":
+            raise _wrong(name, wanted, "complex numbers")
         if value.ndim != 1:
             got = "None" if value.dtype == object and value.ndim == 0 else f"an array of shape {value.shape}"
             raise _wrong(name, wanted, got)
@@ -80,6 +82,13 @@ def _field(response: Any, field: str) -> Any:
     if isinstance(response, Mapping):
         return response.get(field)
     return getattr(response, field, None)
+
+
+def _valid(response: Any) -> bool:
+    """Whether a response says valid; one that says nothing of it is."""
+    if isinstance(response, Mapping) and "valid" not in response:
+        return True
+    return bool(_field(response, "valid"))
 
 
 def _number(value: Any, name: str, wanted: str) -> float:
@@ -116,7 +125,7 @@ def read_scores(value: Any, n: int) -> Answer:
                 continue
             score = _field(row, "score")
             values[i] = _number(score, "score", wanted)
-            if not _field(row, "valid"):
+            if not _valid(row):
                 values[i], reasons[str(i)] = np.nan, SCORE_INVALID
             elif score is None:
                 reasons[str(i)] = SCORE_NULL
@@ -128,14 +137,14 @@ def read_scores(value: Any, n: int) -> Answer:
     return Answer(np.where(np.isfinite(values), values, np.nan), reasons, data)
 
 
-def read_filter(value: Any, n: int) -> Answer:
-    """Verdicts on `n` items.
+def read_filter(value: Any, n: int, name: str = "filter") -> Answer:
+    """Verdicts on `n` items (or queries, of the prune function).
 
     Raises:
         FunctionError: Not one verdict for each item.
     """
-    wanted = f"{n} verdicts (True or False, or filter responses)"
-    rows = _rows(value, n, "filter", wanted)
+    wanted = f"{n} verdicts (True or False, or {name} responses)"
+    rows = _rows(value, n, name, wanted)
     data: list[Mapping[str, Any] | None] | None = None
     if isinstance(rows, np.ndarray) and rows.dtype == np.bool_:
         values = rows
@@ -143,13 +152,13 @@ def read_filter(value: Any, n: int) -> Answer:
         values = np.empty(n, np.bool_)
         for i, row in enumerate(rows):
             if row is not None and _is_response(row):
-                values[i] = bool(_field(row, "valid"))
+                values[i] = _valid(row)
                 if extra := _field(row, "data"):
                     data = data or [None] * n
                     data[i] = dict(extra)
             elif isinstance(row, (bool, np.bool_)) or (isinstance(row, (int, np.integer)) and row in (0, 1)):
                 values[i] = bool(row)
             else:
-                raise _wrong("filter", wanted, f"a {type(row).__name__} ({row!r:.40})")
+                raise _wrong(name, wanted, f"a {type(row).__name__} ({row!r:.40})")
     reasons = {str(i): FILTER_INVALID for i in np.flatnonzero(~values)}
     return Answer(values, reasons, data)

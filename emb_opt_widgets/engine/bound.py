@@ -13,7 +13,7 @@ from emb_opt_widgets.engine.arrays import stream
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import ReadableSource, Source, VolatileSource
-from emb_opt_widgets.errors import FunctionError, InputError
+from emb_opt_widgets.errors import FunctionError, InputError, failing_as
 
 __all__ = ["BoundSource"]
 
@@ -59,7 +59,8 @@ class BoundSource:
     def search(self, queries: npt.NDArray[np.float64], k: int) -> Hits:
         """Hits of float64 queries, checked."""
         k = k if self.size is None else min(k, self.size)
-        hits = self.source.search(np.ascontiguousarray(queries, self.dtype), k)
+        with failing_as("source's search"):
+            hits = self.source.search(np.ascontiguousarray(queries, self.dtype), k)
         if isinstance(hits, tuple) and len(hits) == 2:
             hits = Hits.from_matrix(*hits)
         if not isinstance(hits, Hits) or len(hits) != len(queries):
@@ -72,7 +73,8 @@ class BoundSource:
 
     def fetch(self, ids: npt.NDArray[Any]) -> Items:
         """Items by id, checked."""
-        items = self.source.fetch(ids)
+        with failing_as("source's fetch"):
+            items = self.source.fetch(ids)
         if len(items) != len(ids) or items.embeddings.ndim != 2:
             raise FunctionError(
                 "The source's fetch returned the wrong thing",

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future
 from concurrent.futures import wait as wait_any
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +21,11 @@ import numpy.typing as npt
 
 from emb_opt_widgets.engine.answers import Answer
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.errors import FunctionError
+from emb_opt_widgets.errors import FunctionError, failing_as
 
-__all__ = ["CallPolicy", "Caller"]
+__all__ = ["CallHealth", "CallPolicy", "Caller"]
 
 Rows = npt.NDArray[np.int32]
-_ALL_FAILED = 20
 _TICK = 0.02
 
 
@@ -45,6 +44,21 @@ class CallPolicy:
     retries: int = 0
     timeout: float | None = None
     on_error: str = "record"
+
+
+@dataclass(slots=True)
+class CallHealth:
+    """How a function has done so far, over all rounds.
+
+    Attributes:
+        worked: It has answered at least once.
+        failures: Items it failed on before it ever answered.
+        patience: So many, and it is taken to be broken.
+    """
+
+    worked: bool = False
+    failures: int = 0
+    patience: int = 20
 
 
 @dataclass(slots=True)
@@ -106,6 +120,7 @@ class Caller:
         policy: How to call.
         executor: Where to call; None: in the thread that asks.
         failed: The value of an item whose call failed.
+        health: How it has done before.
     """
 
     def __init__(
@@ -117,6 +132,7 @@ class Caller:
         policy: CallPolicy,
         executor: Executor | None = None,
         failed: float | bool = float("nan"),
+        health: CallHealth | None = None,
     ) -> None:
         self._name = name
         self._function = function
@@ -131,8 +147,7 @@ class Caller:
         self._window = 1 if executor is None else 64
         if self._workers is not None:
             self._window = self._workers if policy.timeout is not None else 2 * self._workers
-        self._worked = False
-        self._failures = 0
+        self._health = health or CallHealth()
         self._queue: deque[_Task] = deque()
         self._flying: dict[Future[Any], _Task] = {}
 
@@ -181,7 +196,9 @@ class Caller:
     def _submit(self, task: _Task) -> None:
         starts_at_once = not self._pooled or (self._workers is not None and self._policy.timeout is not None)
         task.began = time.monotonic() if starts_at_once else 0.0
-        self._flying[self._executor.submit(invoke, self._function, self._gather(task.rows))] = task
+        items = self._gather(task.rows)
+        with failing_as("executor"):
+            self._flying[self._executor.submit(invoke, self._function, items)] = task
 
     def _recall(self) -> None:
         """Take back the calls that have not begun."""
@@ -229,6 +246,8 @@ class Caller:
         else:
             try:
                 answer = self._read(future.result(), len(task.rows))
+            except BrokenExecutor as error:
+                raise self._error(error) from error
             except CancelledError as error:
                 problem = error
             except FunctionError as error:
@@ -236,16 +255,16 @@ class Caller:
             except Exception as error:
                 problem = error
             else:
-                self._worked = True
+                self._health.worked = True
                 return task.rows, answer
         return self._failed(task, problem, contract)
 
     def _failed(self, task: _Task, problem: BaseException, contract: bool) -> tuple[Rows, Answer] | None:
-        retries = max(self._policy.retries, 1 if contract and not self._worked else 0)
+        retries = max(self._policy.retries, 1 if contract and not self._health.worked else 0)
         if task.attempt < retries:
             self._queue.appendleft(_Task(task.rows, task.attempt + 1))
             return None
-        if contract and not self._worked:
+        if contract and not self._health.worked:
             raise problem
         if self._policy.on_error == "raise":
             raise self._error(problem) from problem
@@ -254,9 +273,9 @@ class Caller:
             self._queue.appendleft(_Task(task.rows[half:]))
             self._queue.appendleft(_Task(task.rows[:half]))
             return None
-        self._failures += 1
-        if not self._worked and self._failures >= _ALL_FAILED:
-            raise self._error(problem, f"on every one of its first {_ALL_FAILED} items") from problem
+        self._health.failures += 1
+        if not self._health.worked and self._health.failures >= self._health.patience:
+            raise self._error(problem, f"on every one of its first {self._health.failures} items") from problem
         return task.rows, Answer(np.array([self._failed_value]), {"0": _text(self._name, problem)})
 
     def _error(self, problem: BaseException, when: str = "") -> FunctionError:

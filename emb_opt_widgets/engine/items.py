@@ -37,7 +37,12 @@ def as_ids(ids: Any) -> Ids:
     if any(isinstance(v, (np.integer, np.str_)) for v in values):
         values = [v.item() if isinstance(v, (np.integer, np.str_)) else v for v in values]
     if all(type(v) is int for v in values):
-        return np.array(values, dtype=np.int64)
+        try:
+            return np.array(values, dtype=np.int64)
+        except OverflowError:
+            raise InputError(
+                "An item id is too large", expected="whole numbers of at most 64 bits", got=max(values, key=abs)
+            ) from None
     wrong = next((v for v in values if type(v) not in (int, str)), None)
     if wrong is not None:
         raise InputError(

@@ -25,7 +25,7 @@ from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.statistics import ragged_statistics
 from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
 from emb_opt_widgets.engine.view import SearchView, queries_of
-from emb_opt_widgets.errors import FunctionError
+from emb_opt_widgets.errors import FunctionError, failing_as
 
 __all__ = ["Gather", "Parts", "proposals_event", "run_round", "verdict"]
 
@@ -138,7 +138,9 @@ def _propose(state: State, parts: Parts) -> ev.QueriesMade:
         return proposals_event(state, parts.starts())
     view = SearchView(state, parts.source.source, parts.cache)
     queries = queries_of(state, state.frontier(), parts.gather.light)
-    return proposals_event(state, parts.update.propose(queries, view))
+    with failing_as("update"):
+        made = parts.update.propose(queries, view)
+    return proposals_event(state, made)
 
 
 def proposals_event(state: State, made: Proposals, command: str | None = None) -> ev.QueriesMade:
@@ -254,7 +256,8 @@ def _choose(state: State, parts: Parts) -> ev.Chosen:
     choice = Choice(np.arange(len(rows)))
     if isinstance(parts.update, Choose) and len(rows):
         view = SearchView(state, parts.source.source, parts.cache)
-        choice = parts.update.choose(parts.gather.light(rows), view)
+        with failing_as("update"):
+            choice = parts.update.choose(parts.gather.light(rows), view)
     elif left is not None and len(rows) > left:
         choice = Choice(_fair_order(state, rows))
     positions = np.asarray(choice.positions, np.int64)[:left]
@@ -297,7 +300,8 @@ def _prune(state: State, parts: Parts) -> Bodies:
     judged = going[~state.nodes["kept"][going]]
     if parts.prune is not None and len(judged):
         asked = queries_of(state, judged, parts.gather.light)
-        keep = np.asarray(parts.prune.keep(asked), np.bool_)
+        with failing_as("prune function"):
+            keep = np.asarray(parts.prune.keep(asked), np.bool_)
         if keep.shape != (len(judged),):
             raise FunctionError(
                 "The prune function returned the wrong thing",

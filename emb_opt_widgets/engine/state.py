@@ -44,6 +44,8 @@ class State:
         self.round = 0
         self.n_rounds = 0
         self.n_scored = 0
+        self.n_failed = 0
+        self.failure = ""
         self.idle_rounds = 0
         self.fresh = 0
         self.best_row = -1
@@ -248,6 +250,8 @@ class State:
         self.items["round"][rows] = self.round
         self.n_scored += len(rows)
         self._answered(rows, body.reasons, body.data)
+        self.n_failed += int((~ok).sum())
+        self.failure = next(reversed(list(body.reasons.values())), self.failure)
         if ok.any():
             gains = np.where(ok, np.asarray(body.values) * self.sign, -np.inf)
             top = int(np.argmax(gains))

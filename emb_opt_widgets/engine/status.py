@@ -29,7 +29,7 @@ class Ending(str, Enum):
     EXHAUSTED = "No query is left and nothing new is proposed. branch(…) gives the search a new start."
     STALLED = "The last {n} rounds found nothing new. branch(…), set(update=…) or set(k=…) give it a new direction."
     STOPPED = "Stopped by a person. run() goes on from here."
-    FAILED = "A function raised: {error}"
+    FAILED = "{error}"
 
     def __str__(self) -> str:
         return self.name.lower()

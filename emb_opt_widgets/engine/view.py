@@ -97,7 +97,9 @@ class SearchView:
         if not len(columns):
             return np.empty(0, np.int64)
         rows = np.flatnonzero(columns["call"] >= 0)
-        return rows[np.argsort(columns["call"][rows])]
+        out = np.empty_like(rows)
+        out[columns["call"][rows]] = rows
+        return out
 
     def ids(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The ids of these rows."""

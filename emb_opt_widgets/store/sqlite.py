@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from emb_opt_widgets.engine.events import Body, Event
-from emb_opt_widgets.errors import DamagedFileError, FileError, FileInUseError, NewerFileError
+from emb_opt_widgets.errors import DamagedFileError, FileError, FileInUseError, InputError, NewerFileError
 from emb_opt_widgets.store.codec import decode, encode, plain_json
 from emb_opt_widgets.store.lock import WriterLock
 
@@ -21,7 +23,7 @@ FORMAT = 1
 _TEXT_LIMIT = 20_000
 _DURABLE = frozenset({"created", "started", "resumed", "added", "filtered", "scored", "command", "paused", "finished"})
 _SCHEMA = """
-CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE times (seq INTEGER PRIMARY KEY, time REAL NOT NULL);
 CREATE TABLE payload (row INTEGER PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -47,7 +49,10 @@ class SQLiteStore:
     """
 
     def __init__(self, path: str | Path, *, create: bool = False, readonly: bool = False) -> None:
-        self.path = Path(path)
+        try:
+            self.path = Path(path)
+        except TypeError:
+            raise InputError("path is not usable", expected="a str or a Path", got=type(path).__name__) from None
         self._lock: WriterLock | None = None
         self._buffer: list[tuple[int, str, bytes, float]] = []
         self._check_place(create)
@@ -69,6 +74,8 @@ class SQLiteStore:
             raise
 
     def _check_place(self, create: bool) -> None:
+        if self.path.is_dir():
+            raise FileError(f"{self.path} is a folder", expected="the name of a file", got="a folder")
         if create and self.path.exists() and self.path.stat().st_size:
             raise FileError(
                 f"{self.path.name} exists already",
@@ -83,7 +90,9 @@ class SQLiteStore:
 
     def _connect(self, readonly: bool) -> sqlite3.Connection:
         if readonly:
-            uri = f"{self.path.resolve().as_uri()}?mode=ro"
+            left = self.path.with_name(self.path.name + "-wal")
+            whole = not os.access(self.path.parent, os.W_OK) and not left.exists()
+            uri = f"{self.path.resolve().as_uri()}?{'immutable=1' if whole else 'mode=ro'}"
             return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         return sqlite3.connect(self.path, timeout=5.0, check_same_thread=False, isolation_level=None)
 
@@ -121,6 +130,7 @@ class SQLiteStore:
                 f"{self.path.name} is not a search's file",
                 expected="a file made by Search(path=…)",
                 got="another SQLite database" if found else "a database without our mark",
+                hint="A copy needs the files beside it too, of the same name with -wal at its end",
             )
         if version > FORMAT:
             raise NewerFileError(
@@ -155,16 +165,19 @@ class SQLiteStore:
             return
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO events VALUES (?, ?, ?)", [row[:3] for row in self._buffer])
+            rows = [(seq, kind, body, _checksum(seq, kind, body)) for seq, kind, body, _ in self._buffer]
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
             self._db.executemany("INSERT INTO times VALUES (?, ?)", [(row[0], row[3]) for row in self._buffer])
             if payload:
-                rows = [(row, _shortened(value)) for row, value in payload]
-                self._db.executemany("INSERT OR IGNORE INTO payload VALUES (?, ?)", rows)
+                shown = [(row, _shortened(value)) for row, value in payload]
+                self._db.executemany("INSERT OR IGNORE INTO payload VALUES (?, ?)", shown)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise self._translated(error, "written") from error
+        if not self._n and self.mode == "wal":
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._n += len(self._buffer)
         self._buffer.clear()
 
@@ -179,13 +192,14 @@ class SQLiteStore:
             self._flush()
         try:
             rows = self._db.execute(
-                "SELECT e.seq, e.kind, e.body, t.time FROM events e LEFT JOIN times t USING (seq)"
+                "SELECT e.seq, e.kind, e.body, e.crc, t.time FROM events e LEFT JOIN times t USING (seq)"
                 " WHERE e.seq >= ? AND e.seq < ? ORDER BY e.seq",
                 (start, end),
             )
-            for expected, (seq, kind, body, at) in enumerate(rows, start):
-                if seq != expected:
-                    raise DamagedFileError(f"Event {expected} of {self.path.name} is missing", hint="Restore a copy")
+            for expected, (seq, kind, body, crc, at) in enumerate(rows, start):
+                if seq != expected or crc != _checksum(seq, kind, body):
+                    what = "missing" if seq != expected else "damaged"
+                    raise DamagedFileError(f"Event {expected} of {self.path.name} is {what}", hint="Restore a copy")
                 yield Event(seq, decode(kind, body), float("nan") if at is None else at)
         except sqlite3.Error as error:
             raise self._translated(error, "read") from error
@@ -236,6 +250,10 @@ class SQLiteStore:
         }
         hint = next((h for word, h in hints.items() if word in text), "Check the disk, then run() goes on")
         return FileError(f"{name} cannot be {verb} ({text})", hint=hint)
+
+
+def _checksum(seq: int, kind: str, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(f"{seq} {kind}".encode()))
 
 
 def _shortened(value: Any) -> str:

@@ -27,7 +27,8 @@ __all__ = [
 REGISTRY: Mapping[str, type] = {
     part.__name__: part
     for part in (
-        CompositeFilter, CompositeScore, GradientQueries, Portfolio, RLUpdate, SurrogateUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
+        CompositeFilter, CompositeScore, GradientQueries, Portfolio, RLUpdate, SurrogateUpdate,
+        TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
     )
 }  # fmt: skip
 """Our own parts by name: what a search's file restores without being handed anything."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,39 @@ def test_a_function_that_never_works_is_not_paid_for_the_whole_budget(library: n
     with pytest.raises(eow.FunctionError, match="first 20 items.*ZeroDivisionError"):
         search.run(progress=False)
     assert search.status is eow.SearchStatus.FAILED and len(counted.calls) == 20
+
+
+@pytest.mark.parametrize("budget", [1, 10, 60, 300])
+def test_a_default_search_whose_score_never_works_says_so(library: np.ndarray, budget: int) -> None:
+    search = eow.Search(library, lambda items: 1 / 0, budget=budget)
+    with pytest.raises(eow.FunctionError, match="ZeroDivisionError"):
+        search.run(progress=False)
+    assert search.status is eow.SearchStatus.FAILED and search.n_scored <= 20
+
+
+def test_failures_stand_in_the_reason_and_the_text(library: np.ndarray) -> None:
+    search = make(library, lambda i: [None if x % 2 else 1.0 for x in i.ids.tolist()])
+    search.run(rounds=1, progress=False)
+    assert "scores failed, the last: null score" in search.reason and "failed)" in repr(search)
+
+
+def test_executors_that_cannot_run_are_one_clear_error(library: np.ndarray) -> None:
+    shut = ThreadPoolExecutor(1)
+    shut.shutdown()
+    with pytest.raises(eow.FunctionError, match="executor failed"):
+        make(library, smooth, executor=shut).run(rounds=1, progress=False)
+    with ProcessPoolExecutor(1) as pool, pytest.raises(eow.FunctionError, match="score function failed"):
+        make(library, die, executor=pool).run(rounds=1, progress=False)
+
+
+def die(items: Any) -> None:
+    os._exit(3)
+
+
+def test_a_response_that_says_nothing_of_valid_is_valid() -> None:
+    assert read_scores([{"score": 2.0}], 1).values.tolist() == [2.0]
+    with pytest.raises(eow.FunctionError, match="complex"):
+        read_scores(np.array([1j]), 1)
 
 
 def test_on_error_raise_keeps_what_was_scored_and_can_go_on(library: np.ndarray) -> None:

@@ -153,6 +153,43 @@ def test_damaged_foreign_newer_and_missing_files(path: Path, library: np.ndarray
         eow.Search(library, smooth, path=tmp_path / "nowhere" / "x.eow")
 
 
+def test_no_flipped_bit_goes_unnoticed(path: Path, library: np.ndarray, tmp_path: Path) -> None:
+    whole = path.read_bytes()
+    truth = eow.replay(path, library).events.digest()
+    chance = np.random.default_rng(0)
+    outcomes = {"damaged": 0, "unharmed": 0}
+    for _ in range(150):
+        broken = bytearray(whole)
+        place = int(chance.integers(len(broken)))
+        broken[place] ^= 1 << int(chance.integers(8))
+        file = tmp_path / "flipped.eow"
+        file.write_bytes(broken)
+        try:
+            assert eow.replay(file, library).events.digest() == truth
+            outcomes["unharmed"] += 1
+        except eow.FileError:
+            outcomes["damaged"] += 1
+    assert outcomes["damaged"] > 20
+
+
+def test_a_copy_in_a_read_only_folder_can_be_replayed(path: Path, library: np.ndarray, monkeypatch: Any) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert eow.replay(path, library).n_rounds == 2
+
+
+def test_the_file_says_what_it_is_from_its_first_moment(tmp_path: Path, library: np.ndarray) -> None:
+    with eow.Search(library, smooth, path=tmp_path / "s.eow"):
+        copy = tmp_path / "copy.eow"
+        copy.write_bytes((tmp_path / "s.eow").read_bytes())
+        assert eow.replay(copy, library).n_rounds == 0
+
+
+def test_a_strategy_that_the_file_does_not_need_is_refused(path: Path, library: np.ndarray) -> None:
+    with pytest.raises(eow.InputError, match=r"search\.set\(update="):
+        eow.load(path, library, smooth, update=eow.RLUpdate([9.0]))
+    eow.load(path, library, smooth, update=eow.RLUpdate([0.5])).close()
+
+
 def test_read_only_places(path: Path, library: np.ndarray) -> None:
     if os.geteuid() == 0:
         with pytest.raises(eow.FileError):

@@ -12,7 +12,7 @@ from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.members import LINEAR, Ensemble
 from emb_opt_widgets.strategies.portfolio.process import Process
 from emb_opt_widgets.strategies.portfolio.proposals import Listed
-from emb_opt_widgets.strategies.portfolio.target import ranks
+from emb_opt_widgets.strategies.portfolio.target import best_first, ranks
 
 __all__ = ["Slot", "acquire", "mix", "screen"]
 
@@ -24,7 +24,7 @@ Slot = tuple[int, str, float]
 _PAIRS = (16_000_000, 5_000_000)
 """Rows times points that a kernel may evaluate in a round, in a small library and in a large one."""
 _LARGE = 250_000
-_ROOM = 10_000
+_ROOM = (20_000, 10_000)
 _WIDE = 512
 _SHORT = 192
 
@@ -38,7 +38,7 @@ def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, bl
         rows: `(n,)` scored. gains: `(n,)` finite.
         blocked: `(N,)` rows that must not be proposed.
     """
-    room = max(_ROOM, _PAIRS[library.n > _LARGE] // ensemble.n_points)
+    room = max(_ROOM[library.n > _LARGE], _PAIRS[library.n > _LARGE] // ensemble.n_points)
     if library.n - int(blocked.sum()) <= room:
         return np.flatnonzero(~blocked)
     first = ensemble.fits.get(LINEAR) or next(iter(ensemble.fits.values()))
@@ -49,7 +49,7 @@ def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, bl
     weights = ensemble.group("kernel")
     by_cell = np.asarray(sum(w * ensemble.fits[n].predict(library.centres) for n, w in weights.items()))
     best = np.zeros(len(by_cell), bool)
-    best[library.cell[rows[np.argsort(-gains, kind="stable")[:64]]]] = True
+    best[library.cell[rows[best_first(gains, 64)]]] = True
     left = room - room // 2
     for cell in np.argsort(-(ranks(by_cell) + len(by_cell) * best), kind="stable"):
         members = library.members(int(cell))

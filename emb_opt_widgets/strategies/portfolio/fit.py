@@ -12,9 +12,9 @@ from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT, LENGTH, NOIS
 from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern, square_distances
 from emb_opt_widgets.strategies.portfolio.library import Library, Metric, stable_order
 from emb_opt_widgets.strategies.portfolio.process import Process
-from emb_opt_widgets.strategies.portfolio.target import TRANSFORMS, transform
+from emb_opt_widgets.strategies.portfolio.target import TRANSFORMS, best_first, transform
 
-__all__ = ["VOTE", "fit"]
+__all__ = ["VOTE", "fit", "representative"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -35,20 +35,19 @@ def fit(
     rows: Array,
     scores: Float64,
     hyper: Mapping[str, Any] | None,
+    turn: str,
     linear: bool = False,
 ) -> Process:
-    """Fit to scored rows.
+    """Fit to scored rows, as few as `representative` leaves.
 
     Args:
         library: What the rows are of.
         metric: In which to measure.
         rows: `(n,)`. scores: `(n,)` finite, more is better.
         hyper: What the last fit found.
+        turn: The target that is searched again beside the leading one.
         linear: Whether the kernel is left out.
     """
-    turn = TRANSFORMS[len(rows) % len(TRANSFORMS)]
-    kept = _keep(rows, scores, _POINTS if library.n <= _LARGE else _FEW_POINTS)
-    rows, scores = rows[kept], scores[kept]
     points = metric.apply(library.block(rows))
     a = points.astype(np.float64)
     lengths: Float64 = metric.lengths(a)
@@ -58,8 +57,9 @@ def fit(
     grams = [linear_gram(a[subset], lengths[subset], a[subset], lengths[subset], q) for q in QUADRATIC]
     evidence = Evidence(squared[np.ix_(subset, subset)], grams, shares, 0 if linear else 2)
     every = {kind: transform(scores, kind) for kind in TRANSFORMS}
-    found, merit = _search(evidence, {kind: z[subset] for kind, z in every.items()}, scores[subset], hyper or {}, turn)
+    found = _search(evidence, {kind: z[subset] for kind, z in every.items()}, scores[subset], hyper or {}, turn)
     place = found[found["best"]]
+    merit = {kind: evidence.left_out(place, z[subset], scores[subset]) for kind, z in every.items()}
     votes = np.array([(1 - min(max(merit[kind], 0), 0.9999) ** 2) ** -VOTE for kind in TRANSFORMS])
     targets: Float64 = np.asarray(sum(v * every[kind] for v, kind in zip(votes / votes.sum(), TRANSFORMS)))
     share, length, noise, quadratic = shares[place[0]], LENGTH[place[1]], NOISE[place[2]], QUADRATIC[place[3]]
@@ -77,20 +77,25 @@ def fit(
     )  # fmt: skip
 
 
-def _keep(rows: Array, scores: Float64, most: int) -> Array:
+def representative(library: Library, rows: Array, scores: Float64) -> Array:
     """Positions of the scored rows to fit to: all, or the best and a stable random rest."""
+    most = _POINTS if library.n <= _LARGE else _FEW_POINTS
     if len(rows) <= most:
         return np.arange(len(rows))
-    top = np.argsort(-scores, kind="stable")[: most // 2]
-    rest = np.setdiff1d(np.arange(len(rows)), top)
+    top = best_first(scores, most // 2)
+    others = np.ones(len(rows), bool)
+    others[top] = False
+    rest = np.flatnonzero(others)
     return np.concatenate([top, rest[stable_order(rows[rest])[: most - len(top)]]])
 
 
 def _search(
     evidence: Evidence, every: Mapping[str, Float64], scores: Float64, hyper: Mapping[str, Any], turn: str
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """The place in the grids for each target, with the target that predicts best under "best", and how well each does:
-    the leader and one other, whose turn it is, are searched again; the rest keep their places."""
+) -> dict[str, Any]:
+    """The place in the grids for each target, with the target that predicts best under "best".
+
+    The leader and one other, whose turn it is, are searched again; the rest keep their places.
+    """
     found = dict(hyper)
     again = {found.get("best"), turn}
     merit = {}
@@ -99,4 +104,4 @@ def _search(
             found[kind], _ = evidence.search(list(found.get(kind, _FIRST)), targets, 1 if kind in found else 9)
         merit[kind] = evidence.left_out(found[kind], targets, scores)
     found["best"] = max(TRANSFORMS[::-1], key=lambda kind: round(merit[kind], 3))
-    return found, merit
+    return found

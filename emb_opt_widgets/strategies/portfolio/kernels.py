@@ -26,12 +26,12 @@ def matern(squared: Array) -> Array:
     Machine Learning", 2006, eq. 4.17)."""
     squared *= 5
     root = np.sqrt(squared, out=squared)
-    decay = np.exp(-root)
-    out: Array = root * root
-    out /= 3
-    out += root
+    out: Array = root * root.dtype.type(1 / 3)
     out += 1
-    out *= decay
+    out *= root
+    out += 1
+    np.negative(root, out=root)
+    out *= np.exp(root, out=root)
     return out
 
 

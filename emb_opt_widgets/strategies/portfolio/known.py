@@ -13,6 +13,7 @@ from emb_opt_widgets.engine.protocols import ReadableSource, VolatileSource
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
 
 __all__ = ["Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "remembered", "shelf_of"]
@@ -38,6 +39,7 @@ class Shelf:
     def __init__(self, library: Library, ids: ItemIds) -> None:
         self.library = library
         self.ids = ids
+        self.sums = Sums()
         self._rows = np.empty(0, np.int64)
 
     def rows(self, view: SearchView) -> npt.NDArray[np.int64]:
@@ -84,12 +86,9 @@ class Known:
 
     def places(self, rows: Array) -> npt.NDArray[np.int64]:
         """`(b,)` where library rows stand among the paid ones, -1 for one that was not paid for."""
-        if not len(self.rows):
-            return np.full(len(rows), -1, np.int64)
-        order = np.argsort(self.rows, kind="stable")
-        at = order[np.minimum(np.searchsorted(self.rows, rows, sorter=order), len(order) - 1)]
-        out: npt.NDArray[np.int64] = np.where(self.rows[at] == rows, at, -1)
-        return out
+        out = np.full(len(self.blocked), -1, np.int32)
+        out[self.rows] = np.arange(len(self.rows))
+        return out[rows].astype(np.int64)
 
 
 def known_rows(view: SearchView, shelf: Shelf) -> Known:

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.strategies.portfolio.bandit import credit
-from emb_opt_widgets.strategies.portfolio.fit import VOTE, fit
+from emb_opt_widgets.strategies.portfolio.fit import VOTE, fit, representative
 from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.process import Process
-from emb_opt_widgets.strategies.portfolio.target import rank_correlation, ranks
+from emb_opt_widgets.strategies.portfolio.target import TRANSFORMS, rank_correlation
 
 __all__ = ["LINEAR", "Ensemble", "fit_members", "learn"]
 
@@ -71,7 +72,9 @@ class Ensemble:
         return self.leader(operator).in_scores(predicted)
 
 
-def fit_members(library: Library, rows: Array, gains: Float64, memory: dict[str, Any], models: str) -> Ensemble:
+def fit_members(
+    library: Library, rows: Array, gains: Float64, memory: dict[str, Any], models: str, sums: Sums | None = None
+) -> Ensemble:
     """Fit to scored rows; `memory` is told what was found.
 
     Args:
@@ -79,14 +82,20 @@ def fit_members(library: Library, rows: Array, gains: Float64, memory: dict[str,
         rows: `(n,)`. gains: `(n,)` finite.
         memory: `hyper` is read and written, `skill` read, `weights` written.
         models: "linear", "kernel" or "both".
+        sums: Of the library's scored rows; where given, the linear model is fitted to all of them.
     """
     known: Mapping[str, Any] = memory.get("hyper", {})
     fits: dict[str, Process] = {}
+    turn = TRANSFORMS[len(rows) % len(TRANSFORMS)]
+    kept = representative(library, rows, gains)
+    every, rows, gains = (rows, gains), rows[kept], gains[kept]
     if models != "kernel":
-        fits[LINEAR] = fit(library, library.metrics[0], rows, gains, known.get(LINEAR), linear=True)
+        fits[LINEAR] = fit(library, library.metrics[0], rows, gains, known.get(LINEAR), turn, linear=True)
+        if sums is not None and len(every[0]) > len(rows):
+            fits[LINEAR].primal = sums.fit(fits[LINEAR], library, *every)
     for metric in library.metrics if models != "linear" else ():
         name = f"kernel{metric.power:g}"
-        fits[name] = fit(library, metric, rows, gains, known.get(name))
+        fits[name] = fit(library, metric, rows, gains, known.get(name), turn)
     weights = _weights(fits, memory.get("skill", {}))
     memory["hyper"] = {**known, **{name: process.hyper for name, process in fits.items()}}
     memory["weights"] = {name: round(w, 4) for name, w in weights.items()}
@@ -129,13 +138,12 @@ def learn(memory: dict[str, Any], places: Array, gains: Float64) -> None:
             agreed, seen = _MEMORY * agreed + n * rho, _MEMORY * seen + n
         skill[name] = [float(agreed), float(seen)]
     memory["skill"] = {**memory.get("skill", {}), **skill}
-    rewards = _standing(gains)[places[scored]] ** _REWARD_POWER
+    rewards = _standing(gains, got) ** _REWARD_POWER
     memory["credit"] = credit(memory.get("credit", {}), [last["operators"][i] for i in scored], rewards)
 
 
-def _standing(gains: Float64) -> Float64:
-    """Share of all paid items that each is better than; 0 for one without a score."""
-    fine = np.isfinite(gains)
-    out = np.zeros(len(gains))
-    out[fine] = ranks(gains[fine]) / max(int(fine.sum()) - 1, 1)
-    return out
+def _standing(gains: Float64, of: Float64) -> Float64:
+    """Share of all scored items that each of these is better than, ties by half; 0 for one without a score."""
+    fine = np.sort(gains[np.isfinite(gains)])
+    below, upto = np.searchsorted(fine, of, "left"), np.searchsorted(fine, of, "right")
+    return np.where(np.isfinite(of), (below + upto - 1) / 2, 0.0) / max(len(fine) - 1, 1)

@@ -14,10 +14,12 @@ from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern, sq
 from emb_opt_widgets.strategies.portfolio.library import Library, Metric
 from emb_opt_widgets.strategies.portfolio.rows import BLOCK
 
-__all__ = ["Process"]
+__all__ = ["Primal", "Process"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
+Primal = tuple[Array, Array | None, np.float32, np.float32]
+"""A linear part as weights: of x `(d,)`, of the single xⱼ² − 1 `(d,)` or None, of |x|², and the constant."""
 _PAIRS = 4_000_000
 
 
@@ -49,6 +51,8 @@ class Process:
     targets: Float64
     scores: Float64
     hyper: dict[str, Any]
+    primal: Primal | None = None
+    """The linear part, where it was fitted to more than the points."""
 
     @cached_property
     def inverse(self) -> Array:
@@ -57,8 +61,8 @@ class Process:
         return out
 
     @cached_property
-    def _folded(self) -> tuple[Array, Array | None, np.float32, np.float32, Array, Array, Array, np.float32]:
-        """What a prediction multiplies by: the linear part as weights, the kernel's points transposed."""
+    def _linear(self) -> Primal:
+        """The linear part as weights."""
         d, linear = self.points.shape[1], self.alpha * self.share
         wx, wq, ws = self.quadratic
         weights = (wx / d * (self.points.T @ linear)).astype(np.float32)
@@ -68,10 +72,16 @@ class Process:
             (ws / d * squares / 2).astype(np.float32) if ws else None,
             np.float32(wq * float(self.lengths @ linear)),
             np.float32(linear.sum() + CONSTANT * self.alpha.sum()),
+        )
+
+    @cached_property
+    def _kernel(self) -> tuple[Array, Array, Array, np.float32]:
+        """The kernel part: its weights, its points transposed, their squared lengths, one over the length scale."""
+        return (
             ((1 - self.share) * self.alpha).astype(np.float32),
             np.ascontiguousarray(self.points.T) * np.float32(-2),
             np.einsum("ij,ij->i", self.points, self.points),
-            np.float32(1 / (2 * d * self.length)),
+            np.float32(1 / (2 * self.points.shape[1] * self.length)),
         )
 
     @property
@@ -81,12 +91,13 @@ class Process:
 
     def predict(self, block: Array) -> Array:
         """Mean `(m,)` of a block of scaled vectors; one step's worth at most."""
-        weights, squares, by_length, constant, alpha, turned, own, per = self._folded
+        weights, squares, by_length, constant = self._linear if self.primal is None else self.primal
         b = self.metric.apply(block)
         mean: Array = b @ weights + by_length * self.metric.lengths(b) + constant
         if squares is not None:
             mean += (b * b - 1) @ squares
         if self.share < 1:
+            alpha, turned, own, per = self._kernel
             k = b @ turned
             k += own
             k += np.einsum("ij,ij->i", b, b)[:, None]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emb_opt_widgets.strategies.portfolio.kernels import square_distances
 from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.target import best_first
 
 __all__ = ["Listed", "coverage", "neighbours", "uniform"]
 
@@ -55,7 +56,7 @@ def neighbours(
         b: How many. rng: Draws the seeds.
         value: Rows to what is expected of them.
     """
-    top = rows[np.argsort(-gains, kind="stable")[:_SEEDS]]
+    top = rows[best_first(gains, _SEEDS)]
     chance = np.exp(-np.arange(len(top)) / 4.0)
     chance /= chance.sum()
     queues = _queues(library, top, blocked, b)

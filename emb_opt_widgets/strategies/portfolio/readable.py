@@ -74,11 +74,12 @@ def propose_items(settings: Settings, view: SearchView) -> Proposals:
     left = known.n_free if view.calls_left is None else min(known.n_free, view.calls_left)
     if left <= 0:
         return Proposals.none(view.dim, memory)
-    planned = _plan(settings, shelf.library, known, memory, left, view)
+    planned = _plan(settings, shelf, known, memory, left, view)
     return _nodes(planned, shelf, known, memory, view)
 
 
-def _plan(settings: Settings, library: Library, known: Known, memory: Memory, left: int, view: SearchView) -> Plan:
+def _plan(settings: Settings, shelf: Shelf, known: Known, memory: Memory, left: int, view: SearchView) -> Plan:
+    library = shelf.library
     budget = plan.horizon(view.budget, view.n_scored, library.n)
     rng, n = view.rng("portfolio"), len(known.rows)
     first = plan.initial_size(budget)
@@ -89,7 +90,7 @@ def _plan(settings: Settings, library: Library, known: Known, memory: Memory, le
         return _design(library, known, plan.batch_size(budget, left, 0.0), rng, settings.operators)
     skill = max((a / n for a, n in memory.get("skill", {}).values() if n > 0), default=0.3)
     b = plan.batch_size(budget, left, skill)
-    ensemble = fit_members(library, known.rows, imputed(known.gains), memory, settings.models)
+    ensemble = fit_members(library, known.rows, imputed(known.gains), memory, settings.models, shelf.sums)
     if n < plan.DESIGN * budget and ensemble.best_fit < 2.5 / np.sqrt(n):
         return _design(library, known, b, rng)
     share = shares(memory.get("credit", {}), {name: PRIOR[name] for name in settings.operators}, rng)

@@ -1,0 +1,221 @@
+"""The parts of the default strategy, each against a slow, obvious computation."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import emb_opt_widgets as eow
+from emb_opt_widgets.strategies.portfolio import plan
+from emb_opt_widgets.strategies.portfolio.bandit import FLOOR, credit, shares
+from emb_opt_widgets.strategies.portfolio.batch import _fill, acquire, mix
+from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT
+from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern
+from emb_opt_widgets.strategies.portfolio.known import imputed, is_readable
+from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.linear import Sums
+from emb_opt_widgets.strategies.portfolio.members import _standing, fit_members, learn
+from emb_opt_widgets.strategies.portfolio.proposals import Listed, coverage, neighbours, uniform
+from emb_opt_widgets.strategies.portfolio.rows import HeldRows, ReadRows, open_rows
+from emb_opt_widgets.strategies.portfolio.target import best_first, rank_correlation, ranks, transform
+
+
+def library(n: int = 600, d: int = 5, seed: int = 0) -> Library:
+    x = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32) * 2 + 1
+    return Library(HeldRows([x], n))
+
+
+def fitted(lib: Library, n: int = 80) -> Any:
+    rows = np.random.default_rng(1).choice(lib.n, n, replace=False)
+    y = np.sin(lib.block(rows)).sum(1).astype(float)
+    return fit_members(lib, rows, y, {}, "both"), rows, y
+
+
+def test_ranks_best_first_and_standing_equal_the_loop() -> None:
+    rng = np.random.default_rng(0)
+    for values in (rng.standard_normal(50), rng.integers(0, 4, 50).astype(float), np.zeros(5)):
+        slow = [(values < v).sum() + ((values == v).sum() - 1) / 2 for v in values]
+        np.testing.assert_allclose(ranks(values), slow)
+        np.testing.assert_allclose(_standing(values, values), np.array(slow) / max(len(values) - 1, 1))
+        for k in (1, 3, 20):
+            np.testing.assert_array_equal(best_first(values, k), np.argsort(-values, kind="stable")[:k])
+    assert _standing(np.array([1.0, np.nan, 3.0]), np.array([np.nan, 3.0])).tolist() == [0.0, 1.0]
+    assert rank_correlation(np.arange(5), np.arange(5) ** 3) == pytest.approx(1)
+    assert rank_correlation(np.ones(5), np.arange(5)) == 0
+
+
+@pytest.mark.parametrize("kind", ["raw", "power", "normal"])
+def test_targets_keep_the_order(kind: str) -> None:
+    y = np.random.default_rng(0).standard_normal(60) ** 3
+    z = transform(y, kind)
+    assert z.mean() == pytest.approx(0, abs=1e-9) and z.std() == pytest.approx(1)
+    assert np.all(np.diff(z[np.argsort(y)]) >= 0)
+    assert not transform(np.ones(4), kind).any()
+
+
+@pytest.mark.parametrize("name", ["linear", "kernel0", "kernel0.5"])
+def test_predictions_equal_the_dense_posterior(name: str) -> None:
+    lib = library()
+    ensemble, _, _ = fitted(lib)
+    process = ensemble.fits[name]
+    some = np.arange(0, 600, 7)
+    mean, covariance = process.posterior(lib.block(some))
+    np.testing.assert_allclose(process.at(lib, some), mean, atol=2e-4 * max(1, np.abs(mean).max()))
+    np.testing.assert_allclose(process.everywhere(lib)[some], process.at(lib, some), rtol=1e-4, atol=1e-5)
+    slow = np.sqrt(np.maximum(np.diag(covariance), 0))
+    np.testing.assert_allclose(process.deviation(lib.block(some)), slow, atol=0.05 * slow.max())
+    np.testing.assert_allclose(process.gram @ process.alpha, process.targets, atol=1e-6)
+    assert CONSTANT > 0
+    at_points = process.in_scores(process.targets)
+    np.testing.assert_allclose(at_points, process.scores, atol=1e-9)
+
+
+def test_filling_a_batch_equals_conditioning_again_after_every_pick() -> None:
+    lib = library()
+    process = fitted(lib)[0].fits["kernel0"]
+    rows = np.arange(100, 160)
+    mean, covariance = process.posterior(lib.block(rows))
+    noise = process.variance * process.noise
+    left, picked = covariance.copy(), []
+    for _ in range(12):
+        bound = mean + 0.7 * np.sqrt(np.maximum(np.diag(left), 0))
+        bound[picked] = -np.inf
+        j = int(np.argmax(bound))
+        picked.append(j)
+        left = left - np.outer(left[:, j], left[j]) / (left[j, j] + noise)
+    assert _fill(process, lib.block(rows), mean, 12, 0.7) == picked
+    got = acquire(lib, process, rows, mean.astype(np.float32), 12, 0.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(got, rows[np.argsort(-mean.astype(np.float32), kind="stable")[:12]])
+
+
+def test_slots_go_by_shares_and_tell_their_probability() -> None:
+    lists = {
+        "a": Listed(np.array([1, 2, 3])),
+        "b": Listed(np.array([1, 4, 5])),
+        "c": Listed(np.array([7]), chance=np.array([0.5])),
+    }
+    share, first = {"a": 0.5, "b": 0.3, "c": 0.2}, []
+    for seed in range(2000):
+        row, _, probability = mix(lists, share, 1, np.random.default_rng(seed))[0]
+        assert probability == pytest.approx({1: 0.8, 7: 0.1}[row])
+        first.append(row)
+    assert np.mean(np.array(first) == 1) == pytest.approx(0.8, abs=0.04)
+    everything = mix(lists, share, 99, np.random.default_rng(0))
+    assert sorted(row for row, _, _ in everything) == [1, 2, 3, 4, 5, 7]
+
+
+def test_shares_follow_what_scored() -> None:
+    counts: Any = {}
+    for _ in range(20):
+        counts = credit(counts, ["good", "bad", "good", "bad"], np.array([0.9, 0.05, 0.8, 0.0]))
+    share = shares(counts, {"good": (1, 1), "bad": (1, 1)}, np.random.default_rng(0))
+    assert share["good"] > 0.9 and share["bad"] >= FLOOR * 0.9 and sum(share.values()) == pytest.approx(1)
+
+
+def test_learning_takes_failures_as_nothing_gained_and_keeps_what_it_cannot_judge() -> None:
+    memory: dict[str, Any] = {
+        "last": {"rows": [1, 2, 3, 4], "operators": ["a", "a", "b", "b"], "predicted": {"m": [1.0, 2.0, 3.0, 4.0]}}
+    }
+    learn(memory, np.array([0, 1, 2, 3]), np.array([1.0, 2.0, 3.0, np.nan]))
+    assert memory["skill"]["m"] == [3.0, 3.0] and "last" not in memory
+    assert memory["credit"]["b"] == pytest.approx([1.0, 1.0])
+    before = dict(memory)
+    learn(memory, np.empty(0, int), np.array([1.0]))
+    assert memory == before
+
+
+def test_operators_propose_free_rows_once() -> None:
+    lib, rng = library(), np.random.default_rng(0)
+    rows, blocked = np.arange(50), np.zeros(600, bool)
+    blocked[:300] = True
+    gains = rng.standard_normal(50)
+    for listed in (
+        neighbours(lib, rows, gains, blocked, 20, rng, lambda r: np.zeros(len(r))),
+        coverage(lib, rows, blocked, 20, rng),
+        uniform(blocked, 20, rng),
+        uniform(blocked, 10_000, rng),
+    ):
+        assert len(set(listed.rows.tolist())) == len(listed.rows) > 0 and not blocked[listed.rows].any()
+        assert listed.chance is not None and np.all((listed.chance > 0) & (listed.chance <= 1))
+    blocked[:] = True
+    for listed in (
+        neighbours(lib, rows, gains, blocked, 20, rng, lambda r: np.zeros(len(r))),
+        neighbours(lib, rows[:0], gains[:0], blocked, 20, rng, lambda r: np.zeros(len(r))),
+        coverage(lib, rows, blocked, 20, rng),
+        uniform(blocked, 20, rng),
+    ):
+        assert not len(listed.rows)
+
+
+def test_plans_are_bounded() -> None:
+    assert [plan.initial_size(b) for b in (1, 2, 100, 10_000)] == [1, 1, 18, 175]
+    assert plan.batch_size(10**7, 10**7, 0.0) == plan.LARGEST and plan.batch_size(100, 3, 0.0) == 3
+    assert plan.with_spares(5, 100, 0) == 5 and plan.with_spares(5, 50, 50) == 11
+    assert plan.with_spares(5, 0, 10_000) <= 5 * 64 + 1 and plan.with_spares(2000, 0, 99) == 2000
+    assert plan.horizon(None, 0, None) == 128 and plan.horizon(None, 500, None) == 1000 and plan.horizon(9, 0, 4) == 4
+    np.testing.assert_array_equal(imputed(np.array([1.0, np.nan])), [1.0, 1.0])
+
+
+def test_rows_are_views_where_they_can_be_and_the_same_where_they_cannot() -> None:
+    x = np.random.default_rng(0).standard_normal((70_000, 3)).astype(np.float32)
+    held, ids = open_rows(eow.sources.ArraySource(x))
+    assert isinstance(held, HeldRows)
+    assert all(np.shares_memory(block, x) for _, block in held.blocks(8192))
+    read, _ = open_rows(eow.sources.ArraySource(x.astype(np.float16)))
+    assert isinstance(read, ReadRows)
+    some = np.array([69_999, 0, 65_536, 5])
+    for rows, exact in ((held, x), (read, x.astype(np.float16).astype(np.float32))):
+        np.testing.assert_array_equal(rows.take(some), exact[some])
+        np.testing.assert_array_equal(np.concatenate([b for _, b in rows.blocks(5000)]), exact)
+        assert all(start == sum(map(len, before)) for start, before in _starts(rows))
+    np.testing.assert_array_equal(ids.rows(np.array([5, -1, 70_000])), [5, -1, -1])
+    assert is_readable(eow.sources.ArraySource(x)) and not is_readable(object())
+
+
+def _starts(rows: Any) -> Any:
+    seen: list[Any] = []
+    for start, block in rows.blocks(9000):
+        yield start, list(seen)
+        seen.append(block)
+
+
+def test_a_library_is_never_copied() -> None:
+    x = np.random.default_rng(0).standard_normal((200_000, 32)).astype(np.float32)
+    source = eow.sources.ArraySource(x)
+    tracemalloc.start()
+    Library(open_rows(source)[0])
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < x.nbytes / 4 and peak < x.nbytes
+
+
+def test_the_linear_model_by_sums_equals_its_dual_on_all_rows() -> None:
+    lib = library(4000)
+    rows = np.random.default_rng(1).choice(4000, 3000, replace=False)
+    y = np.sin(lib.block(rows)).sum(1).astype(float)
+    sums = Sums()
+    process = fit_members(lib, rows[:900], y[:900], {}, "linear").fits["linear"]
+    process.targets, process.scores = y - y.mean(), y
+    for n in (1500, 2048, 3000, 3000):
+        weights = sums.fit(process, lib, rows[:n], y[:n])
+        points = process.metric.apply(lib.block(rows[:n])).astype(float)
+        lengths = process.metric.lengths(points)
+        gram = 1 + CONSTANT + linear_gram(points, lengths, points, lengths, process.quadratic)
+        alpha = np.linalg.solve(gram + process.noise * np.eye(n), (y - y.mean())[:n])
+        some = lib.block(np.arange(50))
+        own = process.metric.lengths(some.astype(float))
+        slow = (1 + CONSTANT + linear_gram(some.astype(float), own, points, lengths, process.quadratic)) @ alpha
+        process.primal = weights
+        np.testing.assert_allclose(process.predict(some), slow, atol=1e-3)
+    for a, b in zip(Sums().fit(process, lib, rows, y), weights):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_kernel_is_materns() -> None:
+    squared = np.linspace(0, 30, 50).reshape(5, 10)
+    root = np.sqrt(5 * squared)
+    np.testing.assert_allclose(matern(squared.copy()), (1 + root + root**2 / 3) * np.exp(-root), rtol=1e-12)
+    assert matern(squared.astype(np.float32)).dtype == np.float32
