@@ -43,7 +43,8 @@ class Search:
         k: Hits per query.
         queries: A number of random starts, drawn from the source by seed; a `(q, d)` array; or item ids.
         direction: "maximize" or "minimize".
-        budget: Most unique items ever scored. None: no limit.
+        budget: Most unique items ever scored. None: no limit. Where an update's queries have converged and
+            there is budget left, a run without a number of rounds goes on from items that none has found yet.
         seed: Of every random choice.
         executor: Where score calls run: any `concurrent.futures.Executor`. None: the search's own thread.
         batch_size: Items per score call. None: all of a round at once, or one each with an executor.

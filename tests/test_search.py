@@ -51,6 +51,17 @@ def test_the_budget_is_spent_to_the_last_call_and_never_exceeded(
     assert search.n_scored == budget + 5
 
 
+@pytest.mark.parametrize("update", [RL, eow.TopKContinuousUpdate(2), eow.TopKDiscreteUpdate(1)])
+def test_queries_that_have_converged_do_not_keep_the_budget_from_being_spent(library: np.ndarray, update: Any) -> None:
+    search = eow.Search(library, smooth, update=update, prune=eow.TopKPrune(1), k=4, queries=3, budget=400)
+    search.run(progress=False)
+    assert search.n_scored == 400 and "budget" in search.reason
+    assert "fresh start" in search.tree.operator
+    unlimited = eow.Search(library, smooth, update=update, prune=eow.TopKPrune(1), k=4, queries=3)
+    unlimited.run(progress=False)
+    assert "found nothing new" in unlimited.reason and "fresh start" not in unlimited.tree.operator
+
+
 def test_statistics_use_all_valid_hits_cached_ones_included(search: eow.Search, library: np.ndarray) -> None:
     search.run(rounds=4, progress=False)
     tree = search.tree

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emb_opt_widgets.engine.arrays import stream
 from emb_opt_widgets.engine.hits import Hits
+from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import ReadableSource, Source, VolatileSource
 from emb_opt_widgets.errors import FunctionError, InputError, failing_as
@@ -104,15 +105,7 @@ class BoundSource:
         rng = stream(seed, 0, "starts")
         if isinstance(self.source, ReadableSource) and self.size is not None:
             wanted = np.sort(rng.choice(self.size, min(n, self.size), replace=False))
-            out, seen = [], 0
-            for block in self.source.scan(65_536):
-                here = wanted[(wanted >= seen) & (wanted < seen + len(block))] - seen
-                if len(here):
-                    out.append(np.asarray(block.embeddings[here], np.float64))
-                seen += len(block)
-                if seen > wanted[-1]:
-                    break
-            return rng.permutation(np.concatenate(out))
+            return rng.permutation(self._at(self.source, wanted))
         if self.dim is None:
             raise InputError(
                 "Starting points cannot be drawn from this source",
@@ -120,3 +113,27 @@ class BoundSource:
                 got=f"{type(self.source).__name__} with dim=None",
             )
         return rng.standard_normal((n, self.dim))
+
+    def unseen(self, n: int, seed: int, round: int, known: IdTable) -> npt.NDArray[np.float64]:
+        """`n` items that no query has found yet, drawn by seed and round; none where the source cannot be read."""
+        rng = stream(seed, round, "unseen")
+        if not isinstance(self.source, ReadableSource):
+            return np.empty((0, self.dim or 0))
+        blocks = [known.rows(block.ids) < 0 for block in self.source.scan(65_536)]
+        left = np.flatnonzero(np.concatenate(blocks))
+        if not len(left):
+            return np.empty((0, self.dim or 0))
+        return self._at(self.source, np.sort(rng.choice(left, min(n, len(left)), replace=False)))
+
+    @staticmethod
+    def _at(source: ReadableSource, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Vectors at these places of the source, which rise."""
+        out, seen = [], 0
+        for block in source.scan(65_536):
+            here = places[(places >= seen) & (places < seen + len(block))] - seen
+            if len(here):
+                out.append(np.asarray(block.embeddings[here], np.float64))
+            seen += len(block)
+            if seen > places[-1]:
+                break
+        return np.concatenate(out)

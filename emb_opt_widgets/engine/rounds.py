@@ -30,6 +30,7 @@ from emb_opt_widgets.errors import FunctionError, failing_as
 __all__ = ["Gather", "Parts", "proposals_event", "run_round", "verdict"]
 
 STALL_ROUNDS = 20
+FRESH_START_ROUNDS = 3
 
 
 class Gather:
@@ -136,11 +137,22 @@ def run_round(state: State, parts: Parts, gate: Callable[[], bool]) -> Iterator[
 def _propose(state: State, parts: Parts) -> ev.QueriesMade:
     if not state.n_nodes:
         return proposals_event(state, parts.starts())
+    if _converged(state, parts):
+        points = parts.source.unseen(int(state.config["queries"].get("random", 5)), state.seed, state.round, state.ids)
+        if len(points):
+            reason = f"the last {state.idle_rounds} rounds found nothing new, and there is budget left"
+            return proposals_event(state, Proposals(points, np.full(len(points), -1), "fresh start", reason))
     view = SearchView(state, parts.source.source, parts.cache)
     queries = queries_of(state, state.frontier(), parts.gather.light)
     with failing_as("update"):
         made = parts.update.propose(queries, view)
     return proposals_event(state, made)
+
+
+def _converged(state: State, parts: Parts) -> bool:
+    """Whether queries that go round in known places keep a budget from being spent."""
+    to_spend = state.until is None and state.calls_left is not None
+    return to_spend and state.idle_rounds >= FRESH_START_ROUNDS and not isinstance(parts.update, Choose)
 
 
 def proposals_event(state: State, made: Proposals, command: str | None = None) -> ev.QueriesMade:
