@@ -26,11 +26,17 @@ def add_to(commands: Any) -> None:
         "and compare with scoring every picture.",
         epilog="example: emb-opt-widgets demo --calls 360 --seed 3",
     )
-    parser.add_argument("--calls", type=int, default=270, metavar="N", help="score calls to spend (default: 270)")
+    parser.add_argument("--calls", type=_calls, default=270, metavar="N", help="score calls to spend (default: 270)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every random choice (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER", help="where files go (default: out)")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(act=act)
+
+
+def _calls(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; got {text!r}")
+    return int(text)
 
 
 def recall(found: Any, truth: Any, top: int = _TOP) -> float:

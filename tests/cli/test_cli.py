@@ -43,7 +43,7 @@ def test_help(command, capsys):
 
 
 def test_wrong_arguments_exit_with_2(capsys):
-    for wrong in (["nope"], ["export"], ["bench", "nope"], ["demo", "--calls", "x"]):
+    for wrong in (["demo", "--calls", "0"], ["nope"], ["export"], ["bench", "nope"], ["demo", "--calls", "x"]):
         with pytest.raises(SystemExit) as end:
             main(wrong)
         assert end.value.code == 2
