@@ -70,12 +70,6 @@ def test_demo_into_a_file_is_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("emb-opt-widgets demo: ")
 
 
-def test_demo_with_a_bad_budget_is_one_line(tmp_path, capsys):
-    pytest.importorskip("sklearn")
-    assert main(["demo", "--calls", "0", "--out", str(tmp_path), "--no-progress"]) == 1
-    assert "budget" in capsys.readouterr().err
-
-
 def test_export_html_needs_neither_source_nor_functions(kept, capsys):
     path, results = kept
     assert main(["export", str(path), "--html"]) == 0
