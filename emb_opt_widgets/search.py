@@ -40,7 +40,7 @@ class Search:
         filter: `Items` to `(n,)` booleans, or to a list of filter responses. Asked once for each item.
         update: Turns scored queries into new queries: a strategy, or a function. None: the default strategy.
         prune: Decides which scored queries go on: a pruner, or a function. None: all.
-        k: Hits per query.
+        k: Hits per query. None: 10, or as many items as there are.
         queries: A number of random starts, drawn from the source by seed; a `(q, d)` array; or item ids.
         direction: "maximize" or "minimize".
         budget: Most unique items ever scored. None: no limit. Where an update's queries have converged and
@@ -68,7 +68,7 @@ class Search:
         filter: Callable[..., Any] | None = None,
         update: Any = None,
         prune: Any = None,
-        k: int = 10,
+        k: int | None = None,
         queries: Any = 5,
         direction: str = "maximize",
         budget: int | None = None,

@@ -97,6 +97,8 @@ def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0)
     """
     match name:
         case "k":
+            if value is None:
+                return 10 if source.size is None else min(10, source.size)
             k = whole_number("k", value, 1)
             if source.size is not None and k is not None and k > source.size:
                 raise InputError(

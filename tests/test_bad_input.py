@@ -142,6 +142,15 @@ def test_degenerate_libraries_and_scores_do_not_crash_or_warn(score: Any, n: int
     assert not [w for w in recwarn if "emb_opt" in str(w.filename)]
 
 
+def test_a_library_smaller_than_the_usual_k_and_a_filter_that_rejects_all_say_what_happened() -> None:
+    search = eow.Search(GOOD[:5], smooth)
+    search.run(progress=False)
+    assert search.n_scored == 5 and "Every item is judged: 5 are scored" in search.reason
+    nothing = eow.Search(GOOD, smooth, filter=lambda i: np.zeros(len(i), bool), budget=9)
+    nothing.run(progress=False)
+    assert "50 rejected by the filter" in nothing.reason
+
+
 def test_huge_finite_scores_stay_finite() -> None:
     search = eow.Search(GOOD, lambda i: np.where(i.ids % 2, 1.7e308, -1.7e308), update=eow.RLUpdate([0.5]), k=9)
     search.run(rounds=3, progress=False)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from emb_opt_widgets.cli import quality
 
-__all__ = ["act", "add_to"]
+__all__ = ["act", "add_to", "takes"]
 
 _SUITES = ("rounds", "quality")
 
@@ -29,6 +30,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a limit is missed")
     quality.options(parser)
     parser.set_defaults(act=act)
+
+
+def takes(given: argparse.Namespace, rest: Sequence[str]) -> bool:
+    """Whether words that the parser left over are tasks, as they are where options stand before them; adds them."""
+    if given.command != "bench" or given.suite != "quality" or any(word.startswith("-") for word in rest):
+        return False
+    given.tasks = [*given.tasks, *rest]
+    return True
 
 
 def act(given: argparse.Namespace) -> int:

@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given, rest = parser.parse_known_args(arguments)
+    if rest and not bench.takes(given, rest):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if given.version:
         print(doctor.own_version())
         return 0

@@ -120,7 +120,7 @@ def run_round(state: State, parts: Parts, gate: Callable[[], bool]) -> Iterator[
     if state.phase is Phase.PROPOSE:
         yield [_propose(state, parts)]
         if not len(state.pending()):
-            yield [ev.Finished(Ending.EXHAUSTED.name, Ending.EXHAUSTED.value)]
+            yield [ev.Finished(Ending.EXHAUSTED.name, _exhausted(state, parts.source.size))]
             return
     if state.phase is Phase.RETRIEVE:
         yield [_retrieve(state, parts)]
@@ -147,6 +147,16 @@ def _propose(state: State, parts: Parts) -> ev.QueriesMade:
     with failing_as("update"):
         made = parts.update.propose(queries, view)
     return proposals_event(state, made)
+
+
+def _exhausted(state: State, size: int | None) -> str:
+    """Why nothing is left to look at."""
+    status = state.items["status"] if len(state.items) else np.empty(0, np.int8)
+    judged = int((status >= ItemStatus.SCORED).sum())
+    if size is None or judged < size:
+        return Ending.EXHAUSTED.value
+    rejected = int((status == ItemStatus.FILTERED).sum())
+    return f"Every item is judged: {judged - rejected:,} are scored, {rejected:,} rejected by the filter."
 
 
 def _converged(state: State, parts: Parts) -> bool:

@@ -74,6 +74,11 @@ class SearchView:
         return self._state.n_scored
 
     @property
+    def idle_rounds(self) -> int:
+        """Rounds since anything new was found."""
+        return self._state.idle_rounds
+
+    @property
     def memory(self) -> Mapping[str, Any] | None:
         """What the strategy asked to be told, in its last `Proposals` or `Choice`."""
         return self._state.memory

@@ -72,3 +72,8 @@ def test_table_and_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main([*arguments, "--quick", "--json"]) == 0
     (cell,) = json.loads(capsys.readouterr().out)
     assert cell["budget"] == 30 and len(cell["recall"]["top 1 %"]["seeds"]) == 1
+    first = ["bench", "quality", "--json", "--quick", "--budget", "30", "--method", "random", str(tmp_path / "a.npz")]
+    assert main(first) == 0
+    assert json.loads(capsys.readouterr().out)[0]["method"] == "random"
+    with pytest.raises(SystemExit):
+        main(["bench", "rounds", "--json", "a.npz"])

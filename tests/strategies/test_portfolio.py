@@ -89,7 +89,7 @@ def test_the_log_says_why_each_call_was_spent() -> None:
 def test_round_zero_spends_little_and_hints_are_looked_at() -> None:
     library = gaussians()
     first = bodies(ran(library, budget=100), Chosen)[0]
-    assert len(first.rows) == 5
+    assert len(first.rows) == 1
     hints = [3, 50]
     search = ran(library, budget=100, queries=hints)
     assert set(hints) <= set(search.controller.state.ids.take(bodies(search, Chosen)[0].rows).tolist())

@@ -95,9 +95,15 @@ def propose_queries(settings: Settings, view: SearchView) -> Proposals:
         middle, around = seen.library.block(np.arange(seen.library.n)).std(axis=0), rng.standard_normal
         return _spread(seen.library.original(middle * around((_asked(view), view.dim))), memory)
     ensemble = seen.fit(memory, settings.models)
-    share = shares(memory.get("credit", {}), QUERY_PRIOR, rng)
+    share = _wider(shares(memory.get("credit", {}), QUERY_PRIOR, rng), view.idle_rounds)
     memory["plan"] = {"phase": "model", "shares": {name: round(value, 4) for name, value in share.items()}}
     return _queries(seen, ensemble, share, memory, rng, view)
+
+
+def _wider(share: Mapping[str, float], dry: int) -> dict[str, float]:
+    """Shares that turn to unasked regions, by half for every round in a row that found nothing new."""
+    kept = {name: value * 0.5**dry for name, value in share.items()}
+    return {**kept, "spread": kept["spread"] + 1.0 - sum(kept.values())}
 
 
 def _spread(points: Float64, memory: Memory) -> Proposals:

@@ -39,6 +39,9 @@ PRIOR: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 """Hits and misses that each operator begins with."""
 MODELLED = ("blend", "explore", "linear", "kernel")
+_PARENTS = 4096
+"""Scored items among which a proposal's parent is sought."""
+
 _SAID = {
     "blend": "all models", "explore": "all models, boldly", "linear": "linear model", "kernel": "kernel model",
     "neighbours": "neighbours of the best", "coverage": "regions with few scores", "random": "by chance",
@@ -176,18 +179,22 @@ def _nodes(planned: Plan, shelf: Shelf, known: Known, memory: Memory, view: Sear
 
 
 def _parent(name: str, head: int, listed: Listed | None, library: Library, known: Known) -> int:
-    """The node that found what a proposal builds on: the neighbour's seed, the nearest scored item, or the best one."""
+    """The node that found what a proposal builds on: the neighbour's seed, or the scored item nearest to it; for what a
+    model expects to be good, the nearest of the best quarter."""
     can = np.flatnonzero(np.isfinite(known.gains) & (known.finders >= 0))
     if not len(can):
         return -1
     if listed is not None and listed.seeds is not None:
         seed = known.places(listed.seeds[listed.rows == head][:1])
         return int(known.finders[seed[0]]) if len(seed) and seed[0] >= 0 else -1
-    if name in ("coverage", "random"):
-        can = can[-4096:]
-        far = ((library.block(known.rows[can]) - library.block(np.array([head]))) ** 2).sum(axis=1)
-        return int(known.finders[can[np.argmin(far)]])
-    return int(known.finders[can[np.argmax(known.gains[can])]])
+    if name not in ("coverage", "random"):
+        better = np.argsort(-known.gains[can], kind="stable")[: max(1, len(can) // 4)]
+        can = can[better]
+    else:
+        can = can[::-1]
+    can = can[:_PARENTS]
+    apart = ((library.block(known.rows[can]) - library.block(np.array([head]))) ** 2).sum(axis=1)
+    return int(known.finders[can[np.argmin(apart)]])
 
 
 def _reason(name: str, n: int, expected: Array | None, planned: Plan) -> str:
@@ -207,8 +214,8 @@ def _short(values: Array) -> list[float]:
 def choose_items(candidates: Items, view: SearchView) -> Choice:
     """This round's calls: what a person asked to look at first, then the batch, without what the filter took.
 
-    At the start, before anything was proposed: the nearest hits of the start queries. Propensities are those of
-    `batch.mix`: of a slot of the batch to go to this item, given the operators' lists; 1 for what a person asked for.
+    At the start, before anything was proposed: the nearest hits of starts that a person gave, or one item. Propensities
+    are those of `batch.mix`: of a slot to go to this item, given the operators' lists; 1 for what a person asked for.
     """
     memory = remembered(view.memory)
     last = memory.get("last")
@@ -233,7 +240,8 @@ def choose_items(candidates: Items, view: SearchView) -> Choice:
 
 
 def _first_calls(rank: npt.NDArray[np.int64], view: SearchView) -> Choice:
-    """The nearest hit of each start, or the nearest three where a person gave them; at most half of the design."""
-    most = max(1, plan.initial_size(plan.horizon(view.budget, view.n_scored, None)) // 2)
-    near = np.flatnonzero(rank < (3 if view.given_starts else 1))
+    """The nearest three of each start that a person gave, at most half of the design; of drawn starts one item, where
+    the tree begins, for the design covers the library better than they do."""
+    most = max(1, plan.initial_size(plan.horizon(view.budget, view.n_scored, None)) // 2) if view.given_starts else 1
+    near = np.flatnonzero(rank < 3)
     return Choice(near[np.argsort(rank[near], kind="stable")][:most])
