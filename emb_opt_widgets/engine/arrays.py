@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Columns", "RaggedColumn", "enlarged", "groups_by_length", "stream", "whiten"]
+__all__ = ["Columns", "RaggedColumn", "enlarged", "first_places", "groups_by_length", "stream", "whiten"]
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -121,6 +121,21 @@ def groups_by_length(offsets: Int64) -> Iterator[tuple[Int64, Int64]]:
     for length in np.unique(lengths[lengths > 0]):
         rows = np.flatnonzero(lengths == length)
         yield rows, offsets[rows][:, None] + np.arange(length)
+
+
+def first_places(values: npt.NDArray[Any], size: int) -> Int64:
+    """Where each value first stands.
+
+    Args:
+        values: `(m,)` integers from 0 to `size - 1`.
+        size: How many there may be.
+
+    Returns:
+        `(size,)`; only the places of values that occur mean anything.
+    """
+    out = np.empty(size, np.int64)
+    out[values[::-1]] = np.arange(len(values) - 1, -1, -1)
+    return out
 
 
 def whiten(values: Float64) -> Float64:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from emb_opt_widgets.engine.answers import Answer
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.errors import FunctionError, failing_as
+from emb_opt_widgets.errors import FunctionError, as_function_error, failing_as
 
 __all__ = ["CallHealth", "CallPolicy", "Caller"]
 
@@ -177,7 +177,11 @@ class Caller:
                 if not self._flying:
                     break
             while not stopped and self._queue and len(self._flying) < self._window and gate():
-                self._submit(self._queue.popleft())
+                try:
+                    self._submit(self._queue.popleft())
+                except FunctionError as broken:
+                    error = broken
+                    break
             for future in self._landed():
                 task = self._flying.pop(future)
                 try:
@@ -247,7 +251,7 @@ class Caller:
             try:
                 answer = self._read(future.result(), len(task.rows))
             except BrokenExecutor as error:
-                raise self._error(error) from error
+                raise as_function_error("executor", error) from error
             except CancelledError as error:
                 problem = error
             except FunctionError as error:

@@ -340,7 +340,8 @@ def _prune(state: State, parts: Parts) -> Bodies:
 def _emptied(state: State, nodes: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int32]]]:
     rows, offsets = state.hits.gather(nodes)
     lengths = np.diff(offsets)
-    alive = np.isin(state.items["status"][rows], (ItemStatus.CANDIDATE, ItemStatus.SCORED))
+    status = state.items["status"][rows]
+    alive = (status == ItemStatus.CANDIDATE) | (status == ItemStatus.SCORED)
     left = np.concatenate([[0], np.cumsum(alive)])[offsets]
     none = nodes[lengths == 0].astype(np.int32)
     dead = nodes[(lengths > 0) & (np.diff(left) == 0)].astype(np.int32)

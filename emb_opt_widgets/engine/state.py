@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.arrays import Columns, RaggedColumn
+from emb_opt_widgets.engine.arrays import Columns, RaggedColumn, first_places
 from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import as_ids
 from emb_opt_widgets.engine.status import Ending, ItemStatus, NodeStatus, Phase, SearchStatus
@@ -188,9 +188,9 @@ class State:
         new = self.fresh = len(body.new_ids)
         first = len(self.ids)
         nodes = np.asarray(body.nodes, np.int64)
-        pool, seen_at = np.unique(body.rows, return_index=True)
+        seen_at = first_places(body.rows, first + new)
         if new:
-            owner = np.searchsorted(body.offsets, seen_at[-new:], side="right") - 1
+            owner = np.searchsorted(body.offsets, seen_at[first:], side="right") - 1
             status = ItemStatus.NEW if body.filtered else ItemStatus.CANDIDATE
             self._extend_items(body, status, nodes[owner])
         self.hits.set(nodes, body.rows, body.offsets)
@@ -199,7 +199,7 @@ class State:
         self.nodes["n_new"][nodes] = np.bincount(
             np.searchsorted(nodes, self.items["node"][first:]) if new else [], minlength=len(nodes)
         )
-        self.pool = pool[np.argsort(seen_at)].astype(np.int32)
+        self.pool = np.asarray(body.rows)[seen_at[body.rows] == np.arange(len(body.rows))]
         self.chosen = np.empty(0, np.int32)
         self.phase = Phase.FILTER if body.filtered and new else Phase.CHOOSE
 

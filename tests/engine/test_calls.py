@@ -154,7 +154,7 @@ def test_executors_that_cannot_run_are_one_clear_error(library: np.ndarray) -> N
     shut.shutdown()
     with pytest.raises(eow.FunctionError, match="executor failed"):
         make(library, smooth, executor=shut).run(rounds=1, progress=False)
-    with ProcessPoolExecutor(1) as pool, pytest.raises(eow.FunctionError, match="score function failed"):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(eow.FunctionError, match="executor failed: BrokenProcessPool"):
         make(library, die, executor=pool).run(rounds=1, progress=False)
 
 

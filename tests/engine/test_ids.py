@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emb_opt_widgets.engine.arrays import first_places
 from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import as_ids
 
@@ -29,3 +30,9 @@ def test_rows_are_places_of_first_appearance(batches: list[list[int | str]]) -> 
     for item_id in (*plain, 61, -7, "zz9", 2**41):
         assert table.row(item_id) == (plain.index(item_id) if item_id in plain else None)
     assert table.rows(as_ids([61, -7, 2**41])).tolist() == [-1, -1, -1]
+
+
+@given(values=st.lists(st.integers(0, 20), max_size=40))
+def test_first_places_are_where_a_list_finds_them(values: list[int]) -> None:
+    places = first_places(np.array(values, np.int64), 21)
+    assert all(places[v] == values.index(v) for v in values)
