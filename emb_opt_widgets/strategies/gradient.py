@@ -52,6 +52,14 @@ def check_norm(max_norm: float | None, norm_type: float | str | None) -> None:
         raise InputError("norm_type is not usable", expected="a number (2.0, 1.0, inf, …)", got=repr(norm_type))
 
 
+def _taken(hits: npt.NDArray[Any], positions: Int64) -> npt.NDArray[Any]:
+    """`hits[positions]`; without a copy where the positions follow on one another, as they mostly do."""
+    first, last = int(positions[0, 0]), int(positions[-1, -1])
+    if last - first + 1 != positions.size:
+        return hits[positions]
+    return hits[first : last + 1].reshape(*positions.shape, hits.shape[1])
+
+
 def loss_gradient(
     points: Float64,
     hits: npt.NDArray[Any],
@@ -81,7 +89,7 @@ def loss_gradient(
         block = max(1, _BLOCK // (positions.shape[1] * points.shape[1]))
         for start in range(0, len(rows), block):
             part = slice(start, start + block)
-            apart = points[rows[part]][:, None, :] - hits[positions[part]]
+            apart = points[rows[part]][:, None, :] - _taken(hits, positions[part])
             apart *= weights[part, :, None]
             out[rows[part]] = apart.mean(axis=1)
     return out if max_norm is None else clip_norm(out, max_norm, norm_type)
