@@ -8,9 +8,16 @@ and `plugins.{faiss, huggingface, qdrant}`, each with everything its `__all__` n
 batch that nobody looks at is columns, and a query's results become `Item` objects when somebody asks for them. Only
 what is handed to the user's own functions is made at once.
 
-Where it differs from emb_opt, on purpose: an item that several queries find is filtered and scored once for a log, not
-once each time; a score that is not finite removes the item ("non-finite score"); a function that raises leaves the log
-as it was before the step.
+Where it differs from emb_opt, on purpose:
+
+- An item that several queries find is filtered and scored once for a log, not once each time. So a function whose
+  answer depends on the other items of its call, or on what it wrote into an item before, can answer otherwise.
+- A score that is not finite removes the item ("non-finite score"); a vector that is not finite is an error.
+- A function that raises leaves the log as it was before the step, and nothing is called with an empty batch.
+- Arguments that cannot work raise `InputError` instead of `AssertionError`; a `Runner` needs a score function.
+- The plugin classes that only describe an interface (`FilterPlugin`, …) raise where they are called, instead of
+  returning None; composites and gradient wrappers also take dictionaries; `APIExecutor` sends items as JSON.
+- The Qdrant plugin uses the client's present calls; emb_opt's own no longer runs with present clients.
 
 `PluginSource` (in `compat.source`) lets a data plugin be the source of `emb_opt_widgets.Search`; filter, score, prune
 and update plugins can be passed to `Search` as they are.
