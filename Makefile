@@ -11,6 +11,9 @@ EXTRAS ?= test
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PACKAGES := node_modules/.package-lock.json
+BUNDLES := emb_opt_widgets/widgets/static/.built
+BUNDLE_SOURCES := $(shell find js/shared js/widgets -type f ! -name '*.test.ts' 2>/dev/null) js/build.mjs
 TORCH := torch==2.13.0
 WORKERS ?= 2
 
@@ -22,13 +25,23 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## make .venv with everything in it
+setup: $(STAMP) $(BUNDLES) ## make .venv with everything in it
 
 needs:
 	@command -v "$(PYTHON)" >/dev/null || { echo "make: there is no '$(PYTHON)': install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1): Python 3.10 or newer is needed; name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "make: '$(PYTHON)' cannot make environments: install its venv package (Debian: apt install python3-venv)"; exit 1; }
 	@command -v node >/dev/null || { echo "make: there is no 'node': install Node.js 20 or newer"; exit 1; }
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "make: 'node' is $$(node -v): Node.js 20 or newer is needed"; exit 1; }
+	@command -v npm >/dev/null || { echo "make: there is no 'npm': install it (it comes with Node.js)"; exit 1; }
+
+$(PACKAGES): package.json package-lock.json | needs
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BUNDLES): $(BUNDLE_SOURCES) $(PACKAGES)
+	npm run --silent build
+	@touch $@
 
 $(STAMP): pyproject.toml package.json | needs
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
@@ -39,33 +52,35 @@ $(STAMP): pyproject.toml package.json | needs
 demo: $(STAMP) ## a search on real data, with a progress bar and an HTML report in out/
 	$(BIN)/emb-opt-widgets demo
 
-test: $(STAMP) ## all tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+test: $(STAMP) $(BUNDLES) ## all tests but those in a browser
+	npm test --silent
+	$(BIN)/python -m pytest -n $(WORKERS) --ignore tests/e2e $(ARGS)
 
-check: $(STAMP) ## what a reviewer would run: lint, format, types
+check: $(STAMP) $(BUNDLES) ## what a reviewer would run: lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	npx tsc --noEmit
 
 fix: $(STAMP) ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-build: $(STAMP) ## the wheel and the source distribution, in dist/
+build: $(STAMP) $(BUNDLES) ## the wheel and the source distribution, in dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 
 bench: $(STAMP) ## ratios against the peers, measured here and now
 	$(BIN)/emb-opt-widgets bench $(ARGS)
 
-lab: $(STAMP) ## JupyterLab on the notebooks
+lab: $(STAMP) $(BUNDLES) ## JupyterLab on the notebooks
 	$(BIN)/python -m pip install --quiet -e ".[lab]"
 	$(BIN)/jupyter lab notebooks
 
-notebooks: $(STAMP) ## run the notebooks in full, results in out/notebooks/
+notebooks: $(STAMP) $(BUNDLES) ## run the notebooks in full, results in out/notebooks/
 	EOW_NOTEBOOKS=full $(BIN)/python -m pytest tests/notebooks --timeout 1800 $(ARGS)
 
-e2e: $(STAMP) ## browser tests
+e2e: $(STAMP) $(BUNDLES) ## browser tests
 	@if [ -d tests/e2e ]; then $(BIN)/python -m pytest tests/e2e $(ARGS); \
 	else echo "There are no browser tests: widgets are not part of this version."; fi
 

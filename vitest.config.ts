@@ -1,0 +1,3 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({ test: { include: ["js/{shared,widgets,demo}/**/*.test.ts"], environment: "node" } });
