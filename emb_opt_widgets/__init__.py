@@ -6,6 +6,7 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from emb_opt_widgets import display
 from emb_opt_widgets.errors import (
     DamagedFileError,
     EmbOptError,
@@ -53,7 +54,7 @@ _WHERE = {
     "TopKDiscreteUpdate": "strategies",
     "TopKPrune": "strategies",
 }
-_MODULES = ("compat", "errors", "sources", "strategies", "testing")
+_MODULES = ("compat", "errors", "sources", "strategies", "testing", "training", "widgets")
 
 __all__ = [
     "BestItem",
@@ -85,6 +86,21 @@ __all__ = [
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def _bundled(search: Any) -> Any:
+    from emb_opt_widgets.widgets.showing import bundle
+
+    return bundle(search)
+
+
+def _shown(search: Any) -> bool:
+    from emb_opt_widgets.widgets.showing import show
+
+    return show(search)
+
+
+display.show_with(_bundled, _shown)
 
 
 def __getattr__(name: str) -> Any:

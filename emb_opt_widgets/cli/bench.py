@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from emb_opt_widgets.cli import quality
 
+if TYPE_CHECKING:
+    from emb_opt_widgets.bench import Measure
+
 __all__ = ["act", "add_to", "takes"]
 
-_SUITES = ("rounds", "quality")
+_SUITES = ("rounds", "quality", "training")
 
 
 def add_to(commands: Any) -> None:
@@ -21,7 +24,8 @@ def add_to(commands: Any) -> None:
         "bench",
         help="measure against the peers",
         description="Ratios measured in one run on this machine: the cost of a round against the bare faiss search and "
-        "against emb_opt's, memory of a scored item, a round after a long history, import time.",
+        "against emb_opt's, memory of a scored item, a round after a long history, import time. training: a "
+        "step with the negative cache against the full softmax and a port, time and memory.",
         epilog="example: emb-opt-widgets bench rounds --json > bench.json",
     )
     parser.add_argument("suite", nargs="?", choices=_SUITES, default="rounds", help="what to measure (default: rounds)")
@@ -40,18 +44,27 @@ def takes(given: argparse.Namespace, rest: Sequence[str]) -> bool:
     return True
 
 
+def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Measure]]:
+    if suite == "training":
+        from emb_opt_widgets.bench.training import measure_training
+
+        return measure_training
+    from emb_opt_widgets.bench.rounds import measure_rounds
+
+    return measure_rounds
+
+
 def act(given: argparse.Namespace) -> int:
     """Run it."""
     if given.suite == "quality":
         return quality.act(given)
-    from emb_opt_widgets.bench import measure_rounds
 
     def say(what: str) -> None:
         if not given.json:
             print(f"measuring {what} …", file=sys.stderr)
 
     measures = []
-    for measure in measure_rounds(given.quick, say):
+    for measure in _measured(given.suite)(given.quick, say):
         measures.append(measure)
         if not given.json:
             word = {True: "reached", False: "MISSED", None: "not measured"}[measure.reached]
