@@ -28,7 +28,7 @@ if (serve) {
     outdir: "js/demo/dist",
     sourcemap: "inline",
   });
-  const { port } = await page.serve({ servedir: "js/demo", port: 8123 });
+  const { port } = await page.serve({ servedir: "js/demo", host: "127.0.0.1", port: 8123 });
   console.log(`http://localhost:${port}/`);
 } else if (watch) {
   const context = await esbuild.context(options);

@@ -52,6 +52,8 @@ export interface Facts {
   n_pruned: number;
   score_range: [number, number] | null;
   file: string | null;
+  /** Why the kernel cannot keep this page up to date just now, in words; missing while it can. */
+  trouble?: string;
 }
 
 export type ColorBy = "max" | "mean" | "round" | "operator";
@@ -80,6 +82,8 @@ export interface Feed {
   subscribe(listener: (change: Change) => void): () => void;
   /** Items a lasso or the table points at, shared between views of one page only (never sent): rows of `items`. */
   readonly marked: readonly number[];
+  /** false: something sent to the kernel has not been answered for 3 s (it is busy, or gone). Also in every `Change`. */
+  readonly link: boolean;
   mark(rows: readonly number[]): void;
 }
 

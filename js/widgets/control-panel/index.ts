@@ -1,0 +1,7 @@
+/** The control panel as a widget. */
+
+import { widget } from "../../shared/mount";
+import "./style.css";
+import { create } from "./view";
+
+export default widget(create);

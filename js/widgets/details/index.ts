@@ -1,0 +1,7 @@
+/** Items, map, operators and events on tabs, as a widget. */
+
+import { widget } from "../../shared/mount";
+import "./style.css";
+import { create } from "./view";
+
+export default widget(create);

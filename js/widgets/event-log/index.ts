@@ -1,0 +1,7 @@
+/** The log of events as a widget. */
+
+import { widget } from "../../shared/mount";
+import "./style.css";
+import { create } from "./view";
+
+export default widget(create);

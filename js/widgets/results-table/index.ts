@@ -1,0 +1,7 @@
+/** The table of items as a widget. */
+
+import { widget } from "../../shared/mount";
+import "./style.css";
+import { create } from "./view";
+
+export default widget(create);
