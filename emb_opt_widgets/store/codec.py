@@ -32,7 +32,7 @@ def encode(body: Body) -> bytes:
     return b"".join([struct.pack("<I", len(text)), text, *blobs])
 
 
-def decode(kind: str, data: bytes) -> Body:
+def decode(kind: str, data: bytes, bodies: Mapping[str, type[Body]] = BODIES) -> Body:
     """The body of an event of this kind.
 
     Raises:
@@ -42,7 +42,7 @@ def decode(kind: str, data: bytes) -> Body:
         (length,) = struct.unpack_from("<I", data)
         head = json.loads(data[4 : 4 + length])
         reader = _Reader(memoryview(data)[4 + length :])
-        return BODIES[kind](**{name: reader.unpack(value) for name, value in head.items()})
+        return bodies[kind](**{name: reader.unpack(value) for name, value in head.items()})
     except (AttributeError, KeyError, ValueError, TypeError, RecursionError, struct.error) as error:
         raise DamagedFileError(
             f"An event of kind {kind!r} cannot be read",

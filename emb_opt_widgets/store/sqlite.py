@@ -14,14 +14,14 @@ from typing import Any
 from emb_opt_widgets.engine.events import Body, Event
 from emb_opt_widgets.errors import DamagedFileError, FileError, FileInUseError, InputError, NewerFileError
 from emb_opt_widgets.store.codec import decode, encode, plain_json
+from emb_opt_widgets.store.form import SEARCH_FILE, FileForm
 from emb_opt_widgets.store.lock import WriterLock
 
 __all__ = ["APPLICATION_ID", "FORMAT", "SQLiteStore"]
 
-APPLICATION_ID = 0x656F7730
+APPLICATION_ID = SEARCH_FILE.application_id
 FORMAT = 1
 _TEXT_LIMIT = 20_000
-_DURABLE = frozenset({"created", "started", "resumed", "added", "filtered", "scored", "command", "paused", "finished"})
 _SCHEMA = """
 CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE times (seq INTEGER PRIMARY KEY, time REAL NOT NULL);
@@ -40,6 +40,7 @@ class SQLiteStore:
         path: The file. Its folder must exist.
         create: Make it anew; else it must exist.
         readonly: Only look.
+        form: What the file is of.
 
     Raises:
         FileInUseError: Another writer holds it.
@@ -48,11 +49,14 @@ class SQLiteStore:
         FileError: It cannot be opened, made or written.
     """
 
-    def __init__(self, path: str | Path, *, create: bool = False, readonly: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, *, create: bool = False, readonly: bool = False, form: FileForm = SEARCH_FILE
+    ) -> None:
         try:
             self.path = Path(path)
         except TypeError:
             raise InputError("path is not usable", expected="a str or a Path", got=type(path).__name__) from None
+        self.form = form
         self._lock: WriterLock | None = None
         self._buffer: list[tuple[int, str, bytes, float]] = []
         self._check_place(create)
@@ -81,10 +85,10 @@ class SQLiteStore:
                 f"{self.path.name} exists already",
                 expected="a new file",
                 got="one with something in it",
-                hint="Go on with it by emb_opt_widgets.load(path, …), or choose another name",
+                hint=f"Go on with it by {self.form.opened_by}, or choose another name",
             )
         if not create and not self.path.is_file():
-            raise FileError(f"{self.path} is not there", expected="a search's file", got="no such file")
+            raise FileError(f"{self.path} is not there", expected=f"a {self.form.whose}'s file", got="no such file")
         if not self.path.parent.is_dir():
             raise FileError(f"The folder of {self.path} is not there", expected="a folder", got="none", hint="Make it")
 
@@ -119,16 +123,16 @@ class SQLiteStore:
         for statement in _SCHEMA.split(";"):
             self._db.execute(statement)
         self._db.execute(f"PRAGMA user_version = {FORMAT}")
-        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._db.execute(f"PRAGMA application_id = {self.form.application_id}")
         self._db.execute("COMMIT")
 
     def _check_format(self) -> None:
         found = int(self._db.execute("PRAGMA application_id").fetchone()[0])
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if found != APPLICATION_ID:
+        if found != self.form.application_id:
             raise DamagedFileError(
-                f"{self.path.name} is not a search's file",
-                expected="a file made by Search(path=…)",
+                f"{self.path.name} is not a {self.form.whose}'s file",
+                expected=f"a file made by {self.form.made_by}",
                 got="another SQLite database" if found else "a database without our mark",
                 hint="A copy needs the files beside it too, of the same name with -wal at its end",
             )
@@ -153,7 +157,7 @@ class SQLiteStore:
         first = len(self)
         added = [(first + i, body.kind, encode(body), now) for i, body in enumerate(bodies)]
         self._buffer += added
-        if payload or any(body.kind in _DURABLE for body in bodies):
+        if payload or any(body.kind in self.form.durable for body in bodies):
             try:
                 self._flush(payload)
             except FileError:
@@ -200,7 +204,7 @@ class SQLiteStore:
                 if seq != expected or crc != _checksum(seq, kind, body):
                     what = "missing" if seq != expected else "damaged"
                     raise DamagedFileError(f"Event {expected} of {self.path.name} is {what}", hint="Restore a copy")
-                yield Event(seq, decode(kind, body), float("nan") if at is None else at)
+                yield Event(seq, decode(kind, body, self.form.bodies), float("nan") if at is None else at)
         except sqlite3.Error as error:
             raise self._translated(error, "read") from error
 
@@ -238,8 +242,8 @@ class SQLiteStore:
             return FileInUseError(f"{name} is in use ({text})", hint="Close the other process that has it open")
         if "malformed" in text or "not a database" in text or "no such table" in text or "corrupt" in text:
             return DamagedFileError(
-                f"{name} is damaged, or not a search's file ({text})",
-                expected="a file made by Search(path=…)",
+                f"{name} is damaged, or not a {self.form.whose}'s file ({text})",
+                expected=f"a file made by {self.form.made_by}",
                 got="something else",
                 hint="Restore it from a copy",
             )

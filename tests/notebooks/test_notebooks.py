@@ -32,7 +32,11 @@ def text(notebook):
 
 
 def test_there_are_notebooks():
-    assert [path.name for path in NOTEBOOKS] == ["01_first_search.ipynb", "02_from_emb_opt.ipynb"]
+    assert [path.name for path in NOTEBOOKS] == [
+        "01_first_search.ipynb",
+        "02_from_emb_opt.ipynb",
+        "04_train_and_search.ipynb",
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::RuntimeWarning")

@@ -1,0 +1,95 @@
+"""Opening a training's file, to go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
+from emb_opt_widgets.store import Store
+from emb_opt_widgets.store.sqlite import SQLiteStore
+from emb_opt_widgets.training.assembly import Ingredients, assembled
+from emb_opt_widgets.training.checkpoint import safetensors
+from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.frequency import FrequencyEstimator
+from emb_opt_widgets.training.learner import Learner
+from emb_opt_widgets.training.loop import Training
+from emb_opt_widgets.training.shelf import TRAINING_FILE, FileShelf
+from emb_opt_widgets.training.state import TrainingState
+
+__all__ = ["load"]
+
+
+def load(
+    path: str | Path,
+    query_net: nn.Module,
+    doc_net: nn.Module,
+    data: Any,
+    *,
+    loss: Callable[..., Any] | None = None,
+    caches: Any = None,
+    frequency: FrequencyEstimator | None = None,
+    optimizer: Any = None,
+    scheduler: Any = None,
+    validation: Any = None,
+    corpus: Any = None,
+    device: str | torch.device = "auto",
+) -> Training:
+    """Open a training's file and go on exactly where it stopped. Settings, parameters, the optimizer's and the caches'
+    state come from the file; modules, data and functions are passed again as they were to `Training`.
+
+    Args:
+        path: The file.
+        query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus: As they were.
+        device: Where to go on.
+
+    Raises:
+        InputError: These are not the parts of the training in the file.
+        FileError: The file is in use, damaged, foreign, or of a newer version.
+    """
+    safetensors()
+    store = SQLiteStore(path, form=TRAINING_FILE)
+    try:
+        state = _folded(store)
+        given = Ingredients(
+            query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device
+        )
+        learner, described = assembled(given, state.config)
+        differing = [key for key, was in state.data.items() if described.get(key) != was]
+        if differing:
+            raise InputError(
+                "These are not the parts of the training in the file",
+                expected=", ".join(f"{key} {state.data[key]}" for key in differing),
+                got=", ".join(f"{key} {described.get(key)}" for key in differing),
+                hint="Pass what was passed to Training",
+            )
+        shelf = FileShelf(Path(path))
+        _restore(learner, shelf, state)
+    except BaseException:
+        store.close()
+        raise
+    return Training.driven_by(TrainingController(learner, store, shelf, state))
+
+
+def _folded(store: Store) -> TrainingState:
+    state = TrainingState()
+    for event in store.read():
+        try:
+            state.apply(event.body)
+        except EmbOptError:
+            raise
+        except Exception as error:
+            raise DamagedFileError(f"Event {event.seq} does not fit those before", hint="Restore a copy") from error
+    if not state.config:
+        raise DamagedFileError("The file holds no training", expected="a training's events", got="none")
+    return state
+
+
+def _restore(learner: Learner, shelf: FileShelf, state: TrainingState) -> None:
+    if state.checkpoint is not None:
+        learner.restore(shelf.fetch(state.checkpoint))
+        shelf.tidy(state.checkpoint)

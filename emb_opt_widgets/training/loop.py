@@ -1,0 +1,372 @@
+"""A training, as people type it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.errors import InputError, StateError
+from emb_opt_widgets.eventlog import EventLog
+from emb_opt_widgets.store import MemoryStore, Store
+from emb_opt_widgets.store.sqlite import SQLiteStore
+from emb_opt_widgets.training.assembly import Ingredients, assembled, checked_config
+from emb_opt_widgets.training.checkpoint import safetensors
+from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.events import CacheAged
+from emb_opt_widgets.training.frequency import FrequencyEstimator
+from emb_opt_widgets.training.shelf import TRAINING_FILE, FileShelf, MemoryShelf, Shelf
+from emb_opt_widgets.training.state import TrainingEnding, TrainingState
+
+__all__ = ["Training"]
+
+
+class Training:
+    """Trains two towers so that each query's own document scores highest.
+
+    Args:
+        query_net: The query tower: a module from queries to embeddings `(n, d)` or, with heads, `(n, h, d)`.
+        doc_net: The document tower, `(n, d)`. May be the same module.
+        data: What to learn from. A tuple of columns `(queries, documents)` or `(queries, documents, ids)`; a mapping
+            of columns with some of query, document, negative, id, negative_id, weight; a `Dataset` or a list of pairs:
+            all these are shuffled anew for every epoch and batched here (what does not fill a batch waits for
+            another epoch). Or what makes batches itself: a `DataLoader`, or a function from the epoch's number to an
+            iterable of such tuples or mappings. A column is a tensor, an array, a list, or a mapping of these.
+        loss: `RetrievalLoss`, or `CacheLoss` where there are caches, or what is called like one of them. None: these.
+        caches: Negatives of earlier steps: the rows of a cache made to fit; a `NegativeCache`; or several by name
+            (the batch's mapping then says under "cache" which one its documents go to).
+        frequency: Estimates how often each document is drawn, for the correction in `RetrievalLoss`; needs ids.
+        optimizer: A `torch.optim.Optimizer`, or a function from the parameters of towers and loss to one. None:
+            AdamW, learning rate 0.001.
+        scheduler: A learning-rate scheduler or a function from the optimizer to one. It steps with the optimizer;
+            `ReduceLROnPlateau` with the evaluations.
+        epochs: How long, where `run` is not told. None: only `steps` or `patience` end it.
+        steps: The same in steps of the optimizer; whichever comes first.
+        batch_size: Pairs of a batch, where they are made here, and rows at a time in evaluations.
+        accumulate: Batches of one step; its gradient is their mean.
+        clip_norm: Longest gradient of a step. None: any.
+        precision: "float32", "bf16" or "fp16" (with a gradient scaler): what the towers compute in, by autocast.
+        device: "auto" (a CUDA device where there is one, else the processor) or a torch device.
+        validation: Held-out pairs to evaluate on: two columns `(queries, documents)`. By scores: several queries may
+            have equal documents.
+        corpus: Further documents to rank among, a column.
+        ks: Places at which accuracy is counted.
+        monitor: The k that is watched. None: 10, or the first of `ks`.
+        evaluate_every: Steps between evaluations, and looks at the caches' ages. None: after every epoch.
+        patience: End when so many evaluations in a row did not better the best. None: never.
+        checkpoint_every: Steps between checkpoints, where there is a path; one is made whenever it comes to rest, too.
+        seed: Of the order of the data and of all that towers, losses and data draw. The towers' first parameters are
+            the caller's.
+        path: The training's file, made anew; checkpoints stand beside it. None: in memory.
+        name: For people.
+
+    A training killed at any moment goes on by `load`, and gives bit for bit what an uninterrupted one gives: on the
+    processor with one thread, where the data gives the same batches in the same epoch.
+
+    Raises:
+        InputError: An argument is not usable, or does not fit the others.
+        FileError: The file cannot be made.
+        MissingDependencyError: `path` needs safetensors.
+    """
+
+    def __init__(
+        self,
+        query_net: nn.Module,
+        doc_net: nn.Module,
+        data: Any,
+        *,
+        loss: Callable[..., Any] | None = None,
+        caches: Any = None,
+        frequency: FrequencyEstimator | None = None,
+        optimizer: Any = None,
+        scheduler: Any = None,
+        epochs: int | None = 10,
+        steps: int | None = None,
+        batch_size: int = 64,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        precision: str = "float32",
+        device: str | torch.device = "auto",
+        validation: Any = None,
+        corpus: Any = None,
+        ks: Sequence[int] = (1, 10, 100),
+        monitor: int | None = None,
+        evaluate_every: int | None = None,
+        patience: int | None = None,
+        checkpoint_every: int = 100,
+        seed: int = 0,
+        path: str | Path | None = None,
+        name: str | None = None,
+    ) -> None:
+        config = checked_config(
+            epochs=epochs, steps=steps, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm,
+            precision=precision, ks=ks, monitor=monitor, evaluate_every=evaluate_every, patience=patience,
+            checkpoint_every=checkpoint_every, seed=seed, name=name,
+        )  # fmt: skip
+        given = Ingredients(
+            query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device
+        )
+        learner, described = assembled(given, config)
+        store: Store = MemoryStore()
+        shelf: Shelf = MemoryShelf()
+        if path is not None:
+            safetensors()
+            store, shelf = SQLiteStore(path, create=True, form=TRAINING_FILE), FileShelf(Path(path))
+        self._controller = TrainingController(learner, store, shelf, TrainingState())
+        self._controller.emit([ev.Created(config, described, config["seed"])])
+
+    @classmethod
+    def driven_by(cls, controller: TrainingController) -> Training:
+        """The training of a controller that is there already (`load`)."""
+        training = cls.__new__(cls)
+        training._controller = controller
+        return training
+
+    @property
+    def controller(self) -> TrainingController:
+        """What drives the training; for front ends."""
+        return self._controller
+
+    # -- running -------------------------------------------------------------------------------------------
+
+    def run(self, steps: int | None = None, progress: bool = True) -> dict[str, npt.NDArray[Any]]:
+        """Train until the end, and return the metrics. An interrupt (Ctrl-C, the stop button) pauses it.
+
+        Args:
+            steps: How many more. None: until the settings end it; after an interruption, the steps asked for before.
+                Where the settings have ended it already there is nothing to do, and it only returns.
+            progress: Show a progress bar.
+
+        Raises:
+            StateError: It cannot go on from here.
+            EmbOptError: What ended it.
+        """
+        live = self._controller
+        if steps is None and not live.running and live.state.status is SearchStatus.FINISHED and self._over():
+            return self.metrics
+        if not live.running or steps is not None:
+            self.start(steps)
+        try:
+            if progress:
+                from emb_opt_widgets.training.progress import follow
+
+                follow(live)
+            else:
+                live.wait()
+        except KeyboardInterrupt:
+            if live.running:
+                live.submit("pause", who="keyboard", wait=False)
+            live.wait()
+        error, live.error = live.error, None
+        if error is not None:
+            raise error
+        return self.metrics
+
+    def start(self, steps: int | None = None) -> None:
+        """Train in a thread of its own; returns at once.
+
+        Args:
+            steps: As in `run`.
+
+        Raises:
+            StateError: It runs already, or the settings have ended it.
+        """
+        live, state = self._controller, self._controller.state
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1):
+            raise InputError("steps is not usable", expected="a whole number, at least 1, or None", got=repr(steps))
+        with live.lock:
+            if live.running:
+                raise StateError("The training is running already", hint="pause() or stop() it first, or wait()")
+            until = self._until(steps)
+            if until is None and state.status is SearchStatus.FINISHED and self._over():
+                raise StateError("The training is at its end", hint=state.reason)
+            if state.status is not SearchStatus.RUNNING or until != state.until:
+                resumed = state.status is SearchStatus.PAUSED and until == state.until
+                live.emit([ev.Resumed(until) if resumed else ev.Started(until)])
+            live.launch()
+
+    def _over(self) -> bool:
+        """Whether the settings, and not a number of steps asked for, leave nothing to do."""
+        state = self._controller.state
+        limits = {"steps": state.step, "epochs": state.epoch}
+        reached = any(state.config[name] is not None and done >= state.config[name] for name, done in limits.items())
+        return reached or state.ending == TrainingEnding.CONVERGED.name
+
+    def _until(self, steps: int | None) -> int | None:
+        state = self._controller.state
+        if steps is not None:
+            return state.step + int(steps)
+        interrupted = state.status in (SearchStatus.RUNNING, SearchStatus.PAUSED)
+        return state.until if interrupted and (state.until or 0) > state.step else None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the training is at rest: paused, stopped, finished or failed.
+
+        Args:
+            timeout: Seconds. None: as long as it takes.
+
+        Returns:
+            Whether it is at rest.
+        """
+        return self._controller.wait(timeout)
+
+    async def wait_async(self) -> dict[str, npt.NDArray[Any]]:
+        """Wait for the training to be at rest without blocking the kernel; returns the metrics."""
+        while self._controller.running:
+            await asyncio.sleep(0.05)
+        return self.metrics
+
+    # -- commands ------------------------------------------------------------------------------------------
+
+    def pause(self, note: str = "") -> None:
+        """Come to rest after the step in flight. Returns once it has, or after a second."""
+        self._check_running("pause")
+        self._controller.submit("pause", note=note, wait=False)
+        self._controller.settle()
+
+    def stop(self, note: str = "") -> None:
+        """End the training after the step in flight. `run()` would go on from here."""
+        live = self._controller
+        if not live.running:
+            live.submit("stop", note=note)
+            return
+        live.submit("stop", note=note, wait=False)
+        live.settle()
+
+    def resume(self) -> None:
+        """Go on after a pause; returns at once."""
+        self._controller.settle()
+        with self._controller.lock:
+            if self.status is not SearchStatus.PAUSED:
+                raise StateError(f"The training is {self.status}, not paused", hint=self.reason)
+            self.start()
+
+    def step(self, n: int = 1) -> None:
+        """Do `n` steps, then pause; returns when they are done, or after a second. Past the end it goes on all the
+        same."""
+        live, state = self._controller, self._controller.state
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise InputError("n is not usable", expected="a whole number, at least 1", got=repr(n))
+        with live.lock:
+            if live.running:
+                raise StateError("The training is running already", hint="pause() it first")
+            if state.status in (SearchStatus.READY, SearchStatus.PAUSED, SearchStatus.RUNNING):
+                live.emit([ev.Resumed(self._until(None))])
+            else:
+                live.emit([ev.Started(state.step + int(n))])
+            live.launch(state.step + int(n))
+        live.wait(1.0)
+
+    def use_best(self, note: str = "") -> None:
+        """Put the parameters of the best evaluation into the towers; training would go on from them.
+
+        Raises:
+            StateError: It is running, or nothing was evaluated yet.
+        """
+        self._controller.submit("use_best", note=note)
+
+    def listen(self, listener: Callable[[Sequence[ev.Body]], None]) -> Callable[[], None]:
+        """Have every group of events told to a function, in the training's thread; returns what ends it."""
+        return self._controller.listen(listener)
+
+    def _check_running(self, verb: str) -> None:
+        with self._controller.lock:
+            if not self._controller.running:
+                raise StateError(f"There is nothing to {verb}: the training is {self.status}", hint=self.reason)
+
+    # -- looking -------------------------------------------------------------------------------------------
+
+    def evaluate(self) -> dict[int, float]:
+        """Top-k accuracy on the held-out pairs, here and now: k to share; notes nothing.
+
+        Raises:
+            StateError: It is running, or has no held-out pairs.
+        """
+        with self._controller.lock:
+            if self._controller.running:
+                raise StateError("evaluate() needs the training at rest", hint="pause() it first")
+            found = self._controller.learner.evaluate()
+        if found is None:
+            raise StateError("There are no held-out pairs", hint="Pass validation=(queries, documents)")
+        return dict(zip(found.ks, found.accuracy.tolist()))
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return str(self._controller.state.config["name"])
+
+    @property
+    def status(self) -> SearchStatus:
+        """Where the training stands."""
+        return self._controller.status
+
+    @property
+    def reason(self) -> str:
+        """Why it stands there, and what to do next: a sentence."""
+        return self._controller.reason
+
+    @property
+    def n_steps(self) -> int:
+        """Steps done."""
+        return self._controller.state.step
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs done."""
+        return self._controller.state.epoch
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings, as plain values."""
+        with self._controller.lock:
+            return dict(self._controller.state.config)
+
+    @property
+    def metrics(self) -> dict[str, npt.NDArray[Any]]:
+        """Columns with a row for each step: step, epoch, loss, interpretable_loss (mean -log P of the own document),
+        staleness (of the cache rows drawn), lr, skipped, and accuracy@k for each k (NaN where not evaluated)."""
+        with self._controller.lock:
+            return self._controller.state.metrics()
+
+    @property
+    def cache_ages(self) -> Mapping[str, CacheAged]:
+        """Each cache's last histogram of ages: `edges`, `counts`, `n_valid`, and the `step` it was made at."""
+        with self._controller.lock:
+            return dict(self._controller.state.ages)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """The step of the best evaluation and its accuracy at the k that is watched; None before the first."""
+        state = self._controller.state
+        return None if state.best_step < 0 else (state.best_step, state.best_accuracy)
+
+    @property
+    def events(self) -> EventLog:
+        """What happened, in order."""
+        return EventLog(self._controller.store, self._controller.lock)
+
+    def close(self) -> None:
+        """Pause if it runs, and let go of the file."""
+        self._controller.close()
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        best, k = self.best, self.settings["monitor"]
+        shown = "" if best is None else f", best accuracy@{k} {best[1]:.4f} (step {best[0]})"
+        loss = self._controller.state.latest("interpretable_loss")
+        return (
+            f"Training {self.name!r}: {self.status}, step {self.n_steps}, epoch {self.n_epochs}, loss {loss:.4g}{shown}"
+        )

@@ -1,0 +1,199 @@
+"""What a batch is worth: its loss, and what its caches learn from it. Knows one batch, not steps or optimisers.
+
+Two contracts: that of `RetrievalLoss` (queries against candidates), and that of `CacheLoss` where there are caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.training.batches import Batch
+from emb_opt_widgets.training.cache import NegativeCache
+from emb_opt_widgets.training.cache_loss import CacheLoss
+from emb_opt_widgets.training.frequency import FrequencyEstimator
+from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
+from emb_opt_widgets.training.sharded import ShardedCacheLoss
+from emb_opt_widgets.training.towers import evaluating
+
+__all__ = ["CacheObjective", "InBatchObjective", "Objective", "Outcome", "embed", "fitting_cache"]
+
+_DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a batch gave.
+
+    Attributes:
+        loss: Scalar, with a gradient. interpretable_loss, staleness: Scalars, or None.
+        settle: To be called when the step is sure: it brings the caches up to date.
+    """
+
+    loss: Tensor
+    interpretable_loss: Tensor | None = None
+    staleness: Tensor | None = None
+    settle: Callable[[], None] | None = None
+
+
+class Objective(Protocol):
+    """A batch to its outcome."""
+
+    def __call__(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> Outcome:
+        """The loss of a batch that is on the towers' device."""
+
+
+def embed(net: nn.Module, what: str, value: Any) -> Tensor:
+    """A tower's embeddings of a batch.
+
+    Raises:
+        InputError: It returned no embeddings.
+    """
+    out = net(value)
+    if not isinstance(out, Tensor) or not out.is_floating_point() or out.ndim not in (2, 3):
+        got = f"{out.dtype} {tuple(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
+        raise InputError(f"The {what} tower returned no embeddings", expected="a float tensor (n, d)", got=got)
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InBatchObjective:
+    """Every query against the batch's documents, further negatives included.
+
+    Attributes:
+        loss: `RetrievalLoss`, or what is called like it; it is given those options that the batch has values for.
+        frequency: Tells the documents' sampling probability by their ids, or None.
+    """
+
+    loss: Callable[..., Tensor]
+    frequency: FrequencyEstimator | None = None
+
+    def __call__(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> Outcome:
+        queries = embed(query_net, "query", batch.query)
+        candidates = embed(doc_net, "document", batch.document)
+        ids = batch.id
+        if batch.negative is not None:
+            candidates = torch.cat([candidates, embed(doc_net, "document", batch.negative)])
+            ids = None if ids is None or batch.negative_id is None else _joined(ids, batch.negative_id)
+        options = {"sample_weight": batch.weight, "candidate_ids": ids}
+        if self.frequency is not None:
+            if ids is None:
+                raise InputError(
+                    "frequency needs to know the documents",
+                    expected="ids in every batch (of the negatives, too)",
+                    got="none",
+                )
+            options["candidate_sampling_probability"] = self.frequency(ids).to(candidates.device)
+        loss = self.loss(queries, candidates, **{name: v for name, v in options.items() if v is not None})
+        plain = None
+        if isinstance(self.loss, RetrievalLoss):
+            plain = loss.detach() / (len(queries) if self.loss.reduction == "sum" else 1)
+        return Outcome(loss.mean(), None if plain is None else plain.mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CacheObjective:
+    """Every query against what the caches hold; then the caches take in the batch's documents.
+
+    A document that is a tensor is the caches' only field beside the embedding and the id; one that is a mapping has
+    its parts under their names.
+
+    Attributes:
+        loss: `CacheLoss`, or what is called like it.
+        caches: Name to cache.
+    """
+
+    loss: Callable[..., Any]
+    caches: Mapping[str, NegativeCache]
+
+    def __call__(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> Outcome:
+        if batch.negative is not None or batch.weight is not None:
+            raise InputError("A cache loss knows no negatives and weights of a batch", hint="Leave these columns out")
+        target = self._target(batch)
+        queries = embed(query_net, "query", batch.query)
+        positives = embed(doc_net, "document", batch.document)
+        id_field = self._field("id_field", None)
+        ids = {} if id_field is None else {"positive_ids": batch.id}
+
+        def document_tower(fields: Mapping[str, Tensor]) -> Tensor:
+            if not isinstance(batch.document, Mapping):
+                return embed(doc_net, "document", fields[self._features(target)[0]])
+            return embed(doc_net, "document", {name: fields[name] for name in batch.document})
+
+        out = self.loss(document_tower, queries, positives, self.caches, **ids)
+        new = self._new(target, batch, positives)
+
+        def settle() -> None:
+            for name, cache in self.caches.items():
+                cache.step(**out.refresh.get(name, {}), add=new if name == target else None)
+
+        return Outcome(out.training_loss.mean(), out.interpretable_loss.mean(), out.staleness.mean(), settle)
+
+    def _field(self, name: str, other: Any) -> Any:
+        return getattr(self.loss, name) if isinstance(self.loss, (CacheLoss, ShardedCacheLoss)) else other
+
+    def _target(self, batch: Batch) -> str:
+        name = next(iter(self.caches)) if batch.cache is None and len(self.caches) == 1 else batch.cache
+        if name is None or name not in self.caches:
+            raise InputError(
+                "A batch does not say which cache its documents go to",
+                expected=f'"cache" as one of {", ".join(map(repr, self.caches))}',
+                got=repr(batch.cache),
+            )
+        return name
+
+    def _features(self, target: str) -> list[str]:
+        beside = {self._field("embedding_field", "embedding"), self._field("id_field", None)}
+        return [name for name in self.caches[target].data if name not in beside]
+
+    def _new(self, target: str, batch: Batch, positives: Tensor) -> dict[str, Tensor]:
+        """The batch's documents as rows of a cache."""
+        embedding, id_field = self._field("embedding_field", "embedding"), self._field("id_field", None)
+        names = self._features(target)
+        given = batch.document if isinstance(batch.document, Mapping) else dict.fromkeys(names[:1], batch.document)
+        if set(given) != set(names) or not names:
+            raise InputError(
+                f"The cache {target!r} does not fit the documents",
+                expected=f"fields {embedding!r} and {list(given) if given else [_DOCUMENT]}",
+                got=list(self.caches[target].data),
+            )
+        kept = self.caches[target].data
+        rows = {name: torch.as_tensor(given[name]) for name in names}
+        rows[embedding] = positives.detach().to(kept[embedding].dtype)
+        if id_field is not None:
+            if batch.id is None:
+                raise InputError("The cache loss tells items apart by id", expected="ids in every batch", got="none")
+            rows[id_field] = batch.id
+        return rows
+
+
+def fitting_cache(capacity: int, doc_net: nn.Module, batch: Batch) -> NegativeCache:
+    """An empty cache for documents like those of a batch, with their ids where they have some."""
+    given = batch.document if isinstance(batch.document, Mapping) else {_DOCUMENT: batch.document}
+    wrong = [name for name, value in given.items() if not isinstance(value, Tensor)]
+    if wrong or (batch.id is not None and not isinstance(batch.id, Tensor)):
+        raise InputError(
+            "These documents do not fit into a cache",
+            expected="tensors, and ids that are whole numbers",
+            got=f"{wrong or 'ids'} of another type",
+            hint="Have the batches hold what the document tower takes as tensors (tokens, pixels)",
+        )
+    with torch.no_grad(), evaluating(doc_net):
+        form = embed(doc_net, "document", batch.document)
+    fields: dict[str, Any] = {"embedding": (form.shape[1:], torch.promote_types(form.dtype, torch.float32))}
+    fields |= {name: (value.shape[1:], value.dtype) for name, value in given.items()}
+    if batch.id is not None:
+        fields["id"] = ((), torch.int64)
+    fields = {name: (tuple(shape), dtype) for name, (shape, dtype) in fields.items()}
+    return NegativeCache(capacity, fields, device=form.device)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.cat([first.reshape(-1), second.reshape(-1)])
+    return [*first, *second]
