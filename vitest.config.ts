@@ -1,3 +1,3 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { include: ["js/{shared,widgets,demo}/**/*.test.ts"], environment: "node" } });
+export default defineConfig({ test: { include: ["js/{shared,widgets,demo,lab}/**/*.test.ts"], environment: "node" } });

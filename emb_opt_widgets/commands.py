@@ -106,7 +106,7 @@ def apply_command(command: Command, state: State, parts: Parts) -> Bodies:
 
 
 def _branch(command: Command, state: State, parts: Parts) -> Bodies:
-    node, item, embedding = (command.arguments.get(k) for k in ("node", "item", "embedding"))
+    node, item, embedding, items = (command.arguments.get(k) for k in ("node", "item", "embedding", "items"))
     if state.calls_left == 0:
         raise StateError(
             "A branch would have nothing to spend: the budget is spent",
@@ -115,14 +115,15 @@ def _branch(command: Command, state: State, parts: Parts) -> Bodies:
     if embedding is not None:
         made = _at_point(embedding, -1 if node is None else check_node(state, node), "a given vector", state)
     elif item is not None:
-        row = state.ids.row(item)
-        if row is not None:
-            vector, found_by = state.items["embedding"][row], int(state.items["node"][row])
-        else:
-            vector, found_by = parts.source.vectors(np.array([item], object))[0], -1
-        made = _at_point(vector, found_by if node is None else check_node(state, node), f"at item {item}", state)
+        made = _at_item(item, None if node is None else check_node(state, node), state, parts)
+    elif items:
+        each = [_at_item(one, None, state, parts) for one in items]
+        made = Proposals(
+            np.concatenate([one.embeddings for one in each]), np.concatenate([one.parents for one in each]),
+            "branch", [str(one.reason) for one in each],
+        )  # fmt: skip
     else:
-        made = _from_node(command, check_node(state, node), state, parts)
+        made = _from_nodes(command, _given(command, state), state, parts)
     event = proposals_event(state, replace(made, memory=None), command.id)
     new = np.arange(state.n_nodes, state.n_nodes + len(made))
     return [event, command.event(new, NodeStatus.UNDONE, NodeStatus.ACTIVE)]
@@ -139,11 +140,30 @@ def _at_point(vector: Any, parent: int, reason: str, state: State) -> Proposals:
     return Proposals(point[None], np.array([parent]), "branch", reason)
 
 
-def _from_node(command: Command, node: int, state: State, parts: Parts) -> Proposals:
-    queries = queries_of(state, np.array([node]), parts.gather.light)
+def _at_item(item: Any, parent: int | None, state: State, parts: Parts) -> Proposals:
+    row = state.ids.row(item)
+    if row is not None:
+        vector, found_by = state.items["embedding"][row], int(state.items["node"][row])
+    else:
+        vector, found_by = parts.source.vectors(np.array([item], object))[0], -1
+    return _at_point(vector, found_by if parent is None else parent, f"at item {item}", state)
+
+
+def _given(command: Command, state: State) -> list[int]:
+    """The node, or the nodes, that a command is about."""
+    several = command.arguments.get("nodes")
+    return [check_node(state, node) for node in ([command.arguments.get("node")] if several is None else several)]
+
+
+def _called(nodes: list[int]) -> str:
+    return f"Node {nodes[0]}" if len(nodes) == 1 else f"Each of the {len(nodes)} nodes"
+
+
+def _from_nodes(command: Command, nodes: list[int], state: State, parts: Parts) -> Proposals:
+    queries = queries_of(state, np.array(nodes), parts.gather.light)
     if not queries.valid.any():
         raise StateError(
-            f"Node {node} has no scored hits to branch from",
+            f"{_called(nodes)} has no scored hits to branch from",
             hint="Wait until its round is scored, or branch from an item or an embedding",
         )
     update: Update = parts.update
@@ -153,42 +173,56 @@ def _from_node(command: Command, node: int, state: State, parts: Parts) -> Propo
         update = GradientQueries(TopKContinuousUpdate(3), (0.1, 0.5, 1.0, 5.0))
     made = update.propose(queries, SearchView(state, parts.source.source, parts.cache))
     if not len(made):
-        raise StateError(f"The update made no query from node {node}", hint="Pass another: branch(node, update=…)")
+        named = ", ".join(str(node) for node in nodes[:10])
+        raise StateError(f"The update made no query from node {named}", hint="Pass another: branch(node, update=…)")
     return replace(made, operator="branch")
 
 
 def _prune(command: Command, state: State) -> ev.Commanded:
-    node = check_node(state, command.arguments["node"])
-    nodes = np.array([node])
+    given = _given(command, state)
+    nodes = np.array(given)
     if command.arguments.get("subtree", True):
-        nodes = np.concatenate([nodes, state.descendants(node)])
+        nodes = np.concatenate([nodes, state.descendants(nodes)])
+    if len(given) > 1:
+        nodes = np.unique(nodes)
     nodes = nodes[state.nodes["status"][nodes] == NodeStatus.ACTIVE]
     if not len(nodes):
         raise StateError(
-            f"Node {node} is {_status(state, node)} already, and so is all below it",
+            f"{_called(given)} is {_status(state, given[0])} already, and so is all below it",
             hint="restore(node) reverses a prune",
         )
     return command.event(nodes, NodeStatus.ACTIVE, NodeStatus.PRUNED)
 
 
 def _restore(command: Command, state: State) -> ev.Commanded:
-    node = check_node(state, command.arguments["node"])
-    status = NodeStatus(state.nodes["status"][node])
-    if status is not NodeStatus.PRUNED:
+    given = _given(command, state)
+    pruned = [node for node in given if _status(state, node) is NodeStatus.PRUNED]
+    if not pruned:
+        status = _status(state, given[0])
         hints = {
             NodeStatus.ACTIVE: "It is active; there is nothing to restore",
-            NodeStatus.REMOVED: "Nothing in it can be used: " + state.status_reasons.get(node, ""),
+            NodeStatus.REMOVED: "Nothing in it can be used: " + state.status_reasons.get(given[0], ""),
             NodeStatus.UNDONE: "It was undone: redo() brings it back",
         }
-        raise StateError(f"Node {node} is not pruned but {status}", hint=hints[status])
-    nodes = np.array([node])
-    for event in reversed(list(state.commands.values())):
-        if event.name == "prune_node" and node in event.nodes:
-            below = np.concatenate([nodes, state.descendants(node)])
-            nodes = np.intersect1d(event.nodes, below)
-            break
+        raise StateError(f"{_called(given)} is not pruned but {status}", hint=hints[status])
+    nodes = _pruned_with(state, np.array(pruned))
     nodes = nodes[state.nodes["status"][nodes] == NodeStatus.PRUNED]
     return command.event(nodes, NodeStatus.PRUNED, NodeStatus.ACTIVE)
+
+
+def _pruned_with(state: State, nodes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Nodes, and those below each that the same command of a person pruned last."""
+    left, out = np.zeros(state.n_nodes, np.bool_), np.zeros(state.n_nodes, np.bool_)
+    left[nodes] = out[nodes] = True
+    for event in reversed(state.commands.values()):
+        if event.name != "prune_node" or not left[event.nodes].any():
+            continue
+        here = event.nodes[left[event.nodes]]
+        left[here] = False
+        out[np.intersect1d(event.nodes, state.descendants(here))] = True
+        if not left.any():
+            break
+    return np.flatnonzero(out)
 
 
 def _undo(command: Command, state: State) -> ev.Commanded:
@@ -211,7 +245,7 @@ def _redo(command: Command, state: State) -> ev.Commanded:
     if not state.redoable:
         raise StateError("There is nothing to redo")
     target = state.redoable[-1]
-    undone = next(e for e in reversed(list(state.commands.values())) if e.name == "undo" and e.target == target)
+    undone = next(e for e in reversed(state.commands.values()) if e.name == "undo" and e.target == target)
     nodes = np.asarray(undone.nodes, np.int64)
     same = state.nodes["status"][nodes] == undone.after if len(nodes) else np.zeros(0, np.bool_)
     return command.event(

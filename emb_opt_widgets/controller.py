@@ -27,10 +27,19 @@ from emb_opt_widgets.errors import FileError, StateError, as_function_error
 from emb_opt_widgets.spec import Functions, make_parts
 from emb_opt_widgets.store import MemoryStore, Store
 
-__all__ = ["Controller"]
+__all__ = ["Controller", "waited"]
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 1.0
+
+
+def waited(done: Future[list[int]]) -> list[int]:
+    """What a command came to, once it is applied; an interrupt is heard meanwhile."""
+    while True:
+        try:
+            return done.result(timeout=0.2)
+        except FutureTimeout:
+            continue
 
 
 class Controller:
@@ -92,13 +101,24 @@ class Controller:
             for body in bodies:
                 self.state.apply(body)
             self._changed.notify_all()
-        for listener in tuple(self._listeners):
-            listener(bodies)
+            self._tell(bodies)
 
     def listen(self, listener: Callable[[Sequence[ev.Body]], None]) -> Callable[[], None]:
-        """Have every group of events told to a function, in the thread that made them; returns what ends it."""
-        self._listeners.append(listener)
+        """Have every group of events told to a function, in order, and an empty one when the engine comes to rest.
+
+        It is called in the thread that made them, under `lock`; it must be quick, and harms nobody where it fails.
+        Returns what ends it.
+        """
+        with self.lock:
+            self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def _tell(self, bodies: Sequence[ev.Body]) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(bodies)
+            except Exception:
+                _log.exception("one who listens to search %s failed", self.state.config.get("name"))
 
     def _payload(self, bodies: Sequence[ev.Body]) -> list[tuple[int, Any]]:
         """What newly scored items stand for, for those who will look at the file without the source."""
@@ -126,6 +146,13 @@ class Controller:
     def running(self) -> bool:
         """Whether the engine's thread is at work."""
         return self._thread is not None
+
+    @property
+    def halting(self) -> bool:
+        """Whether it was asked to come to rest, and has not yet: a call in flight is waited for."""
+        with self.lock:
+            asked = any(command.name in ("pause", "stop") for command, _ in self._queue)
+            return self.running and (asked or self._wish != "run")
 
     @property
     def within(self) -> bool:
@@ -184,10 +211,11 @@ class Controller:
                 self._thread = None
                 self._apply_queue()
                 self._changed.notify_all()
+                self._tell([])
 
     def _gate(self) -> bool:
         """Whether another call may be made: not once a person has asked for something that may forbid it."""
-        asked = any(command.name in ("pause", "stop") for command, _ in self._queue)
+        asked = any(command.name in ("pause", "stop") for command, _ in tuple(self._queue))
         return self._wish == "run" and not self._replan and not asked
 
     def _rest(self) -> bool:
@@ -264,24 +292,51 @@ class Controller:
         Raises:
             InputError, StateError: It does not fit; nothing was changed.
         """
+        done = self.queue(name, arguments, plain, note, who=who, command_id=command_id, at_once=wait)
+        return waited(done) if wait or done.done() else []
+
+    def queue(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        plain: Mapping[str, Any] | None = None,
+        note: str = "",
+        *,
+        who: str = "python",
+        command_id: str | None = None,
+        at_once: bool = True,
+    ) -> Future[list[int]]:
+        """As `submit`, but returns what tells when the command is applied.
+
+        Args:
+            at_once: Asked from within, by a score function: apply it before returning.
+        """
         live = arguments or {}
         done: Future[list[int]] = Future()
         with self.lock:
-            taken = {command.id for command, _ in self._queue} | set(self.state.commands)
-            if command_id in taken:
-                return []
-            numbered = (f"c{number}" for number in itertools.count(len(taken) + 1))
-            new_id = command_id or next(name for name in numbered if name not in taken)
+            if command_id is not None and (before := self.asked(command_id)) is not None:
+                return before
+            applied, waiting = self.state.commands, {command.id for command, _ in self._queue}
+            numbered = (f"c{number}" for number in itertools.count(len(applied) + len(waiting) + 1))
+            new_id = command_id or next(name for name in numbered if name not in applied and name not in waiting)
             command = Command(name, live, new_id, who, str(note), live if plain is None else plain)
             self._queue.append((command, done))
-            if not self.running or (self.within and wait):
+            if not self.running or (self.within and at_once):
                 self._apply_queue()
-        while wait or done.done():
-            try:
-                return done.result(timeout=0.2)
-            except FutureTimeout:
-                continue
-        return []
+        return done
+
+    def asked(self, command_id: str | None) -> Future[list[int]] | None:
+        """What tells when a command that was asked before is applied, and with which new nodes; None: it was not."""
+        with self.lock:
+            for command, waiting in self._queue:
+                if command.id == command_id:
+                    return waiting
+            applied = self.state.commands.get(command_id or "")
+            if applied is None:
+                return None
+            done: Future[list[int]] = Future()
+            done.set_result([int(node) for node in applied.nodes] if applied.name == "branch" else [])
+            return done
 
     def _apply_queue(self) -> None:
         while True:

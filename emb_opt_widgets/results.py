@@ -243,9 +243,14 @@ def _writing(path: str | Path) -> Iterator[None]:
 
 
 def _csv_cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+    if (
+        value is None
+        or isinstance(value, (int, float))
+        or (isinstance(value, np.generic) and not isinstance(value, str))
+    ):
+        return value
+    text = str(value)
+    return "'" + text if text.startswith(_FORMULA) else text
 
 
 def _arrow(column: Any) -> Any:

@@ -8,21 +8,20 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from emb_opt_widgets.commands import check_node
-from emb_opt_widgets.controller import Controller
+from emb_opt_widgets import display, registry
+from emb_opt_widgets.controller import Controller, waited
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import Ending, SearchStatus
-from emb_opt_widgets.errors import InputError, StateError
+from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.eventlog import EventLog
 from emb_opt_widgets.results import BestItem, QueryTree, Results
 from emb_opt_widgets.snapshot import best_of, results_of, tree_of
 from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.spec import LIVE, Functions, check_score, check_setting, describe_queries, whole_number
+from emb_opt_widgets.spec import Functions, check_score, check_setting, describe_queries, whole_number
+from emb_opt_widgets.steering import Asked, Steering
 from emb_opt_widgets.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.telling import ask, tell
 
@@ -114,12 +113,18 @@ class Search:
 
     def _drive(self, controller: Controller) -> None:
         self._controller = controller
-        self._handed_out: set[int] = set()
+        self._steering = Steering(controller)
+        registry.note(controller)
 
     @property
     def controller(self) -> Controller:
         """What drives the search; for front ends."""
         return self._controller
+
+    @property
+    def steering(self) -> Steering:
+        """Its commands, as front ends give them; for front ends."""
+        return self._steering
 
     # -- running -------------------------------------------------------------------------------------------
 
@@ -165,34 +170,7 @@ class Search:
         Raises:
             StateError: It runs already, or cannot go on from here.
         """
-        live, state = self._controller, self._controller.state
-        more = whole_number("rounds", rounds, 1, optional=True)
-        with live.lock:
-            self._check_can_run()
-            live.flush()
-            until = self._until(more)
-            if state.status is not SearchStatus.RUNNING or until != state.until:
-                resumed = state.status is SearchStatus.PAUSED and until == state.until
-                live.emit([ev.Resumed(until) if resumed else ev.Started(until)])
-            self._handed_out.clear()
-            live.launch()
-
-    def _check_can_run(self) -> None:
-        live = self._controller
-        if live.running:
-            raise StateError("The search is running already", hint="pause() or stop() it first, or wait()")
-        if live.score is None:
-            raise StateError("This search has no score function", hint="Use ask() and tell(), or pass score=…")
-        if live.over:
-            raise StateError("The budget is spent", hint="Raise it first: set(budget=…)")
-
-    def _until(self, more: int | None) -> int | None:
-        """The round to run to: so many more, or what was asked for before an interruption."""
-        state = self._controller.state
-        if more is not None:
-            return state.n_rounds + more
-        interrupted = state.status in (SearchStatus.RUNNING, SearchStatus.PAUSED)
-        return state.until if interrupted and (state.until or 0) > state.n_rounds else None
+        self._steering.start(rounds)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the search is at rest: paused, stopped, finished or failed.
@@ -215,45 +193,23 @@ class Search:
 
     def pause(self, note: str = "") -> None:
         """Make no new score calls; the one in flight finishes and is kept. Returns once it is, or after a second."""
-        self._check_running("pause")
-        self._controller.submit("pause", note=note, wait=False)
+        self._steering.pause(Asked(note=note))
         self._controller.settle()
 
     def stop(self, note: str = "") -> None:
         """End the search; the call in flight finishes and is kept. `run()` would go on from here."""
-        live = self._controller
-        with live.lock:
-            if not live.running and self.status in (SearchStatus.READY, SearchStatus.PAUSED):
-                live.submit("stop", note=note)
-                live.emit([ev.Finished(Ending.STOPPED.name, Ending.STOPPED.value)])
-                return
-        self._check_running("stop")
-        live.submit("stop", note=note, wait=False)
-        live.settle()
+        self._steering.stop(Asked(note=note))
+        self._controller.settle()
 
     def resume(self, note: str = "") -> None:
         """Go on after a pause; returns at once."""
         self._controller.settle()
-        with self._controller.lock:
-            if self.status is not SearchStatus.PAUSED:
-                raise StateError(f"The search is {self.status}, not paused", hint=self.reason)
-            self._check_can_run()
-            self._controller.submit("resume", note=note)
-            self.start()
+        self._steering.resume(Asked(note=note))
 
     def step(self, n: int = 1, note: str = "") -> None:
         """Run `n` rounds, then pause; returns when they are done, or after a second."""
-        count = whole_number("n", n, 1) or 1
-        live, state = self._controller, self._controller.state
-        with live.lock:
-            self._check_can_run()
-            if self.status not in (SearchStatus.READY, SearchStatus.PAUSED) and state.ending != Ending.ROUNDS.name:
-                raise StateError(f"The search is {self.status}", hint=self.reason)
-            live.flush()
-            live.submit("step", {"n": count}, note=note)
-            live.emit([ev.Resumed(None if state.ending else self._until(None))])
-            live.launch(state.n_rounds + count)
-        live.settle()
+        self._steering.step(n, Asked(note=note))
+        self._controller.settle()
 
     def branch(
         self,
@@ -281,55 +237,29 @@ class Search:
             InputError: Unknown node or item, or a point that is not usable.
             StateError: Nothing is scored there, or nothing is left to spend.
         """
-        if (item is not None) + (embedding is not None) > 1 or (node is None and item is None and embedding is None):
-            raise InputError(
-                "branch needs one place to start from",
-                expected="a node, an item or an embedding",
-                got="none" if item is None else "an item and an embedding",
-            )
-        live = self._controller
-        if node is not None:
-            check_node(live.state, node)
-        vector = None if embedding is None else np.asarray(embedding, np.float64)
-        plain = {
-            "node": None if node is None else int(node),
-            "item": item,
-            "embedding": None if vector is None else vector.tolist(),
-            "update": live.functions.note("branch", update),
-        }
-        return live.submit("branch", {"node": node, "item": item, "embedding": vector, "update": update}, plain, note)
+        asked = Asked(note=note)
+        return waited(self._steering.branch(node, item=item, embedding=embedding, update=update, asked=asked))
 
     def prune_node(self, node: int, subtree: bool = True, note: str = "") -> None:
         """Make a node, and with `subtree` all below it, inactive. They stay visible; `undo` or `restore` reverse it."""
-        checked = check_node(self._controller.state, node)
-        self._controller.submit("prune_node", {"node": checked, "subtree": bool(subtree)}, note=note)
+        waited(self._steering.prune_node([node], subtree, Asked(note=note)))
 
     def restore(self, node: int, note: str = "") -> None:
         """Reverse a prune, a person's or the pruner's."""
-        self._controller.submit("restore", {"node": check_node(self._controller.state, node)}, note=note)
+        waited(self._steering.restore([node], Asked(note=note)))
 
     def undo(self, note: str = "") -> None:
         """Reverse the last branch, prune, restore or set."""
-        self._controller.submit("undo", note=note)
+        waited(self._steering.undo(Asked(note=note)))
 
     def redo(self, note: str = "") -> None:
         """Do again what was undone last."""
-        self._controller.submit("redo", note=note)
+        waited(self._steering.redo(Asked(note=note)))
 
     def set(self, note: str = "", **settings: Any) -> None:
         """Change settings from the next round on: k, budget, update, prune, filter, batch_size, retries, timeout,
         on_error."""
-        if not settings:
-            raise InputError("set needs a setting", expected=", ".join(LIVE), got="none")
-        live = self._controller
-        checked = {k: check_setting(k, v, live.source, live.state.n_scored) for k, v in settings.items()}
-        plain = {key: live.functions.note(key, value) for key, value in checked.items()}
-        live.submit("set", checked, plain, note)
-
-    def _check_running(self, verb: str) -> None:
-        with self._controller.lock:
-            if not self._controller.running:
-                raise StateError(f"There is nothing to {verb}: the search is {self.status}", hint=self.reason)
+        waited(self._steering.set(settings, Asked(note=note)))
 
     # -- scores from elsewhere -----------------------------------------------------------------------------
 
@@ -341,7 +271,7 @@ class Search:
         Raises:
             StateError: The search is running.
         """
-        return ask(self._controller, whole_number("n", n, 1) or 1, self._handed_out)
+        return ask(self._controller, whole_number("n", n, 1) or 1, self._steering.handed_out)
 
     def tell(self, items: Any, scores: Any) -> None:
         """Scores from elsewhere, for items of `ask` or any others of the source.
@@ -445,3 +375,10 @@ class Search:
         from emb_opt_widgets.report import search_summary
 
         return search_summary(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return display.bundle(self)
+
+    def _ipython_display_(self) -> None:
+        if not display.show(self):
+            raise NotImplementedError("the caller shows what _repr_mimebundle_ says")

@@ -209,6 +209,7 @@ def make_parts(
     found = {role: functions.find(role, config[role]) for role in ("update", "prune", "filter")}
     filter = found["filter"]
     health["score"].patience = min(20, config["budget"] or 20)
+    scorer = score and Caller("score", score, read_scores, gather.payload, policy, executor, health=health["score"])
     return Parts(
         source=source,
         gather=gather,
@@ -217,13 +218,12 @@ def make_parts(
         else Caller(
             "filter", filter, read_filter, gather.payload, _unpooled(policy), failed=False, health=health["filter"]
         ),
-        score=None
-        if score is None
-        else Caller("score", score, read_scores, gather.payload, policy, executor, health=health["score"]),
+        score=scorer,
         update=DEFAULT_UPDATE if found["update"] is None else as_update(found["update"]),
         prune=None if found["prune"] is None else as_prune(found["prune"]),
         starts=lambda: _starts(state, source),
         cache=cache,
+        at_once=(policy.batch_size or 1) if scorer is None else scorer.at_once,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,23 +12,49 @@ from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.answers import read_scores
 from emb_opt_widgets.engine.items import Items, as_ids
+from emb_opt_widgets.engine.rounds import run_round, verdict
+from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import FunctionError, InputError
 
 __all__ = ["ask", "tell"]
 
 
 def ask(controller: Controller, n: int, handed_out: set[int]) -> Items:
-    """The next items to score, at most `n`, without those in `handed_out`, which grows by them."""
+    """The next items to score, at most `n`, without those in `handed_out`, which grows by them.
+
+    A round that begins here is told that `n` are wanted.
+    """
     with controller.lock:
         controller.need_rest("ask")
         while not (fresh := [row for row in controller.waiting() if row not in handed_out]):
-            if controller.waiting() or not controller.advance():
+            if controller.waiting() or not _advance(controller, n):
                 break
         rows = np.array(fresh[:n], np.int32)
         handed_out.update(rows.tolist())
         if not len(rows):
             return Items(np.empty(0, np.int64), np.empty((0, controller.state.dim), np.float32))
         return controller.gather.payload(rows)
+
+
+def _advance(controller: Controller, at_once: int = 1) -> bool:
+    """One stretch of a round up to its scores, in the caller's thread; whether there is more to come.
+
+    Args:
+        controller: At rest, its lock held.
+        at_once: How many items are wanted.
+    """
+    over = verdict(controller.state)
+    ended = controller.state.status is SearchStatus.FINISHED
+    if over is not None:
+        controller.emit([] if ended else [over])
+        return False
+    if ended:
+        controller.emit([ev.Resumed(controller.state.until)])
+    parts = controller.parts()
+    parts = replace(parts, score=None, at_once=max(parts.at_once, at_once))
+    for group in run_round(controller.state, parts, lambda: True):
+        controller.emit(group)
+    return controller.state.status is not SearchStatus.FINISHED
 
 
 def tell(controller: Controller, items: Any, scores: Any) -> None:
@@ -46,7 +73,7 @@ def tell(controller: Controller, items: Any, scores: Any) -> None:
         new = ids[state.ids.rows(ids) < 0]
         found = controller.source.fetch(new) if len(new) else None
         if found is not None and not state.n_nodes:
-            controller.advance()
+            _advance(controller)
             keep = state.ids.rows(new) < 0
             new, found = new[keep], found.take(np.flatnonzero(keep))
         bodies: list[ev.Body] = []

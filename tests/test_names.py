@@ -31,6 +31,11 @@ NAMES = {
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],
+    "emb_opt_widgets.training": [
+        "CacheLoss", "CacheLossOutput", "FrequencyEstimator", "GumbelMax", "MaxScore", "NegativeCache", "Retrieval",
+        "RetrievalLoss", "ShardedCacheLoss", "Temperature", "TopKAccuracy", "Training", "encode",
+        "encoded_source", "load",
+    ],
 }  # fmt: skip
 SEARCH = (
     "run start pause resume step stop wait wait_async branch prune_node restore undo redo set ask tell results best "

@@ -33,7 +33,9 @@ def ours(task: Task, budget: int, seed: int, update: Any = None) -> Array:
         out: Array = task.truth[items.ids]
         return out
 
-    search = Search(ArraySource(task.vectors), score, filter=filter, update=update, budget=budget, seed=seed)
+    search = Search(
+        ArraySource(task.vectors), score, filter=filter, update=update, budget=budget, seed=seed, batch_size=task.batch
+    )
     search.run(progress=False)
     state = search.controller.state
     return state.ids.take(np.argsort(np.where(state.items["call"] < 0, 1 << 30, state.items["call"]))[: state.n_scored])

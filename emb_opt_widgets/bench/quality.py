@@ -61,6 +61,9 @@ def measure_quality(
     methods: Sequence[str] = (),
     seeds: int = 5,
     say: Callable[[str], None] = lambda _: None,
+    *,
+    batch: str | None = None,
+    tops: Sequence[int] = (),
 ) -> Iterator[Cell]:
     """All cells, one after the other.
 
@@ -70,9 +73,11 @@ def measure_quality(
         methods: Beginnings of their names. None: all.
         seeds: How many: 0, 1, …
         say: Told what is under way.
+        batch: Items that our methods score at a time, as a budget is given. None: their own choice.
+        tops: Sizes of the top sets. None: the task's own.
     """
     for name in tasks:
-        task = load_task(name)
+        task = load_task(name).asked(batch, tops)
         for budget in budgets or task.budgets:
             for method in select(methods):
                 say(f"{method} on {task.name} with {budget}")

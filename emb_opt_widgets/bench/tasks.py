@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Task:
         allowed: `(n,)` what the filter lets through.
         tops: Sizes of the top sets whose recall is measured, by name.
         budgets: Calls, where none are asked for.
+        batch: Items scored at a time, where our methods are told (a laboratory's plate); None leaves it to them.
     """
 
     name: str
@@ -39,9 +40,15 @@ class Task:
     allowed: npt.NDArray[np.bool_]
     tops: dict[str, int]
     budgets: tuple[str, ...]
+    batch: int | None = None
+
+    def asked(self, batch: str | None, tops: Sequence[int]) -> Task:
+        """The same with a batch, as `calls` takes it, and with other top sets; None and no sets change nothing."""
+        sets = {f"top {k}": k for k in tops} or self.tops
+        return replace(self, tops=sets, batch=None if batch is None else self.calls(batch))
 
     def calls(self, budget: str) -> int:
-        """A budget in calls: "200", or a share of the items: "2%"."""
+        """A number of calls: "200", or a share of the items: "2%"."""
         if budget.endswith("%"):
             return max(1, round(float(budget[:-1]) / 100 * len(self.truth)))
         return int(budget)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import shutil
 import sys
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict
 from typing import Any
 
-__all__ = ["Finding", "act", "add_to", "findings", "own_version"]
+from emb_opt_widgets.cli.doctor_jupyter import jupyter_findings
+from emb_opt_widgets.cli.finding import Finding
+from emb_opt_widgets.lab.installed import package
+
+__all__ = ["act", "add_to", "findings", "own_version"]
 
 _NEEDED = ("numpy", "tqdm", "faiss-cpu", "torch", "ipywidgets", "anywidget", "bqplot")
 _OPTIONAL = {
@@ -27,16 +29,6 @@ _OPTIONAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. `state` is "ok", "missing" (something will not work) or "absent" (optional, not there)."""
-
-    what: str
-    state: str
-    found: str
-    todo: str = ""
-
-
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
@@ -44,7 +36,8 @@ def add_to(commands: Any) -> None:
         help="what is installed here, and what is missing",
         description="Versions, the device, optional backends and Jupyter as this Python sees them, with the line that "
         "installs what is missing. Exits with 1 where something needed is missing.",
-        epilog="In a notebook: !emb-opt-widgets doctor (the kernel's environment); in a terminal: the server's.",
+        epilog="It looks at this environment, at the Python of every kernel and at the servers that run: where all are "
+        "on one machine, once is enough.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(act=act)
@@ -73,31 +66,24 @@ def findings() -> list[Finding]:
         Finding("system", "ok", platform.platform()),
     ]
     for name in _NEEDED:
-        there = _version(name)
+        there = package(name)
         state, todo = ("ok", "") if there else ("missing", f"pip install {name}")
         out.append(Finding(name, state, there or "not there", todo))
     out.append(_device())
     for name, (use, extra) in _OPTIONAL.items():
-        there = _version(name)
+        there = package(name)
         todo = "" if there else f"pip install 'emb_opt_widgets[{extra}]'"
         out.append(Finding(name, "ok" if there else "absent", f"{there or 'not there'} (for {use})", todo))
-    return [*out, *_jupyter()]
+    return [*out, *jupyter_findings()]
 
 
 def own_version() -> str:
     """This package's version, as it was installed."""
-    return _version("emb_opt_widgets") or "not installed: run from its folder"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    return package("emb_opt_widgets") or "not installed: run from its folder"
 
 
 def _device() -> Finding:
-    if _version("torch") is None:
+    if package("torch") is None:
         return Finding("device", "absent", "torch is not there")
     try:
         import torch
@@ -110,37 +96,3 @@ def _device() -> Finding:
     if torch.backends.mps.is_available():
         return Finding("device", "ok", "mps")
     return Finding("device", "ok", f"cpu, {torch.get_num_threads()} threads")
-
-
-def _jupyter() -> list[Finding]:
-    jupyter = shutil.which("jupyter")
-    if _version("jupyter_server") is None and jupyter is None:
-        return [Finding("jupyter server", "absent", "not there", "pip install 'emb_opt_widgets[lab]'")]
-    server = _version("jupyter_server")
-    out = [Finding("jupyter server", "ok" if server else "absent", server or f"not in this environment, but {jupyter}")]
-    for name in ("anywidget", "jupyterlab_widgets"):
-        found = _labextension(name)
-        here = "absent" if found is None else "ok"
-        todo = "" if found else f"pip install {name}, in the server's environment"
-        out.append(Finding(f"labextension of {name}", here, found or "not there", todo))
-    out.append(Finding("labextension of emb_opt_widgets", "ok", "not part of this version"))
-    return out
-
-
-def _labextension(name: str) -> str | None:
-    """Where the extension is installed, as Jupyter's own paths have it."""
-    wanted = {"anywidget": "anywidget", "jupyterlab_widgets": "@jupyter-widgets/jupyterlab-manager"}[name]
-    try:
-        from jupyter_core.paths import jupyter_path
-    except ImportError:
-        return None
-    from pathlib import Path
-
-    for folder in jupyter_path("labextensions"):
-        package = Path(folder) / wanted / "package.json"
-        if package.is_file():
-            try:
-                return str(json.loads(package.read_text(encoding="utf-8")).get("version", "?"))
-            except (OSError, ValueError):
-                return None
-    return None

@@ -151,6 +151,11 @@ class Caller:
         self._queue: deque[_Task] = deque()
         self._flying: dict[Future[Any], _Task] = {}
 
+    @property
+    def at_once(self) -> int:
+        """Items that are called on at a time: those of a call, times the workers that the executor is known to have."""
+        return (self._policy.batch_size or 1) * (self._workers or 1)
+
     def __call__(self, rows: Rows, gate: Callable[[], bool]) -> Iterator[tuple[Rows, Answer] | None]:
         """Answers for all rows, batch by batch as they come.
 

@@ -76,7 +76,7 @@ class Parts:
 
     Attributes:
         source: What is searched. filter, score: callers, or None. update, prune: strategies.
-        gather: Rows to items. cache: the strategy's scratch space.
+        gather: Rows to items. cache: the strategy's scratch space. at_once: items that are scored at a time.
     """
 
     source: BoundSource
@@ -87,6 +87,11 @@ class Parts:
     prune: Prune | None
     starts: Callable[[], Proposals]
     cache: dict[str, Any] = field(default_factory=dict)
+    at_once: int = 1
+
+    def view(self, state: State) -> SearchView:
+        """The search as its strategy sees it."""
+        return SearchView(state, self.source.source, self.cache, self.at_once)
 
 
 Bodies = Sequence[ev.Body]
@@ -142,10 +147,9 @@ def _propose(state: State, parts: Parts) -> ev.QueriesMade:
         if len(points):
             reason = f"the last {state.idle_rounds} rounds found nothing new, and there is budget left"
             return proposals_event(state, Proposals(points, np.full(len(points), -1), "fresh start", reason))
-    view = SearchView(state, parts.source.source, parts.cache)
     queries = queries_of(state, state.frontier(), parts.gather.light)
     with failing_as("update"):
-        made = parts.update.propose(queries, view)
+        made = parts.update.propose(queries, parts.view(state))
     return proposals_event(state, made)
 
 
@@ -275,11 +279,11 @@ def _filter(state: State, filter: Caller | None, gate: Callable[[], bool]) -> It
 def _choose(state: State, parts: Parts) -> ev.Chosen:
     rows = state.pool[state.items["status"][state.pool] == ItemStatus.CANDIDATE]
     left = state.calls_left
-    choice = Choice(np.arange(len(rows)))
+    judges = isinstance(parts.update, Choose)
+    choice = Choice(np.arange(len(rows)), np.ones(len(rows)) if judges else None)
     if isinstance(parts.update, Choose) and len(rows):
-        view = SearchView(state, parts.source.source, parts.cache)
         with failing_as("update"):
-            choice = parts.update.choose(parts.gather.light(rows), view)
+            choice = parts.update.choose(parts.gather.light(rows), parts.view(state))
     elif left is not None and len(rows) > left:
         choice = Choice(_fair_order(state, rows))
     positions = np.asarray(choice.positions, np.int64)[:left]

@@ -106,11 +106,11 @@ class State:
         out: npt.NDArray[np.int32] = rows
         return out
 
-    def descendants(self, node: int) -> npt.NDArray[np.int64]:
-        """The nodes below `node`, without it."""
+    def descendants(self, node: int | npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The nodes below `node`, without it; or below any of several."""
         parent = self.nodes["parent"]
         inside = np.zeros(len(parent), np.bool_)
-        newest = np.array([node])
+        newest: npt.NDArray[Any] = np.atleast_1d(node)
         while len(newest):
             newest = np.flatnonzero(np.isin(parent, newest))
             inside[newest] = True

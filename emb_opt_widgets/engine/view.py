@@ -25,14 +25,16 @@ class SearchView:
         source: What is searched.
         cache: Scratch space that lives as long as the engine does. It may be empty at any call (after a
             resume), so it may only hold what can be computed again from the rest, to the last bit.
+        at_once: Items that are scored at a time.
     """
 
-    __slots__ = ("_state", "cache", "source")
+    __slots__ = ("_state", "at_once", "cache", "source")
 
-    def __init__(self, state: State, source: Source, cache: dict[str, Any]) -> None:
+    def __init__(self, state: State, source: Source, cache: dict[str, Any], at_once: int = 1) -> None:
         self._state = state
         self.source = source
         self.cache = cache
+        self.at_once = at_once
 
     @property
     def round(self) -> int:

@@ -17,7 +17,7 @@ from emb_opt_widgets.report.layout import TreeColumns, places
 from emb_opt_widgets.report.style import SHADES
 from emb_opt_widgets.report.text import number, safe
 
-__all__ = ["histogram", "score_legend", "trace", "tree"]
+__all__ = ["histogram", "score_legend", "ticks", "trace", "tree"]
 
 Float64 = npt.NDArray[np.float64]
 _MARKS = 2_400
@@ -213,7 +213,7 @@ def _nice_step(total: float, most: int) -> int:
     return step
 
 
-def _axis(low: float, high: float, most: int = 5) -> list[float]:
+def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Round numbers within a range."""
     span = high - low
     if not span > 0 or not np.isfinite(span):
@@ -255,10 +255,10 @@ def trace(
         return bottom - (bottom - top) * (value - low) / (high - low)
 
     body = []
-    for tick in _axis(low, high, 4):
+    for tick in ticks(low, high, 4):
         body.append(f'<path class="grid" d="M{left:g} {sy(tick):.4g}H{right:g}"/>')
         body.append(f'<text x="{left - 5:g}" y="{sy(tick) + 3.5:.4g}" class="end">{safe(number(tick))}</text>')
-    for tick in _axis(0, n, 4):
+    for tick in ticks(0, n, 4):
         body.append(f'<text x="{sx(tick):.4g}" y="{height - 5:g}" class="mid">{safe(number(tick))}</text>')
     line = "".join(f"{'L' if i else 'M'}{sx(c):.4g} {sy(v):.4g}" for i, (c, v) in enumerate(zip(at, mean)))
     body.append(f'<path class="faint" d="{line}"/>')
@@ -333,7 +333,7 @@ def histogram(scores: Float64, width: float = 290.0, height: float = 150.0, bins
         return f'<path class="{kind}" d="{d}"/>' if d else ""
 
     body = [bars(whole, "bar"), bars(part, "late")]
-    for tick in _axis(low, high):
+    for tick in ticks(low, high):
         at = left + (right - left) * (tick - low) / (high - low)
         kind = "mid" if 14 < at < width - 14 else "start" if at <= 14 else "end"
         body.append(f'<text x="{at:.4g}" y="{height - 5:g}" class="{kind}">{safe(number(tick))}</text>')

@@ -212,10 +212,14 @@ def _command_text(body: ev.Commanded) -> str:
     words = []
     if given.get("item") is not None:
         words.append(f"at item {plain(given['item'], 60)}")
+    elif given.get("items"):
+        words.append(f"at {len(given['items']):,} items")
     elif given.get("embedding") is not None:
         words.append("at a given vector")
     if given.get("node") is not None:
         words.append(f"query {given['node']}" + (" and all below" if given.get("subtree") else ""))
+    if given.get("nodes"):
+        words.append(f"{len(given['nodes']):,} queries" + (" and all below" if given.get("subtree") else ""))
     if given.get("update") is not None:
         words.append(part_text(given["update"]))
     if body.name == "set" and body.config is not None:

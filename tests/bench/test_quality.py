@@ -56,6 +56,16 @@ def test_files_and_budgets(tmp_path: Path) -> None:
         load_task("nothing")
 
 
+def test_our_methods_score_as_many_at_a_time_as_they_are_asked_to() -> None:
+    task = small().asked("4%", [5, 9])
+    assert task.batch == 12 and task.tops == {"top 5": 5, "top 9": 9}
+    same = small().asked(None, [])
+    assert same.batch is None and same.tops == small().tops
+    rows = METHODS["default"](task, 36, 0)
+    early, late = (recall(task, part, 9) for part in (rows[:12], rows))
+    assert len(rows) == 36 and late > early
+
+
 def test_table_and_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = np.random.default_rng(0).standard_normal((500, 4)).astype(np.float32)
     np.savez(tmp_path / "a.npz", X=x, y=x.sum(1))
@@ -75,5 +85,7 @@ def test_table_and_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     first = ["bench", "quality", "--json", "--quick", "--budget", "30", "--method", "random", str(tmp_path / "a.npz")]
     assert main(first) == 0
     assert json.loads(capsys.readouterr().out)[0]["method"] == "random"
+    assert main([*first, "--batch", "2%", "--top", "9", "--top", "3"]) == 0
+    assert list(json.loads(capsys.readouterr().out)[0]["recall"]) == ["top 3", "top 9"]
     with pytest.raises(SystemExit):
         main(["bench", "rounds", "--json", "a.npz"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +76,72 @@ def test_the_log_says_why_each_call_was_spent() -> None:
     assert any("expects" in r and "% of the calls" in r for r in reasons)
     for made in bodies(search, QueriesMade):
         assert np.all((made.propensity > 0) & (made.propensity <= 1))
-    for chosen in bodies(search, Chosen)[1:]:
-        assert len(chosen.propensity) == len(chosen.rows)
-        assert np.all((chosen.propensity > 0) & (chosen.propensity <= 1))
+    for made in bodies(search, QueriesMade)[1:]:
+        assert sum(made.memory["plan"]["shares"].values()) == pytest.approx(1, abs=1e-3)
     memory = search.controller.state.memory
     assert memory is not None
     assert memory["plan"]["phase"] == "model"
     assert sum(memory["plan"]["shares"].values()) == pytest.approx(1, abs=1e-3)
     assert sum(memory["weights"].values()) == pytest.approx(1, abs=1e-3)
     assert set(memory["credit"]) & {"blend", "linear", "kernel"}
+
+
+@pytest.mark.parametrize("more", [{}, {"queries": [3, 50]}, {"filter": lambda items: items.ids % 40 == 0}])
+@pytest.mark.parametrize("readable", [True, False])
+def test_every_choice_has_its_propensity(readable: bool, more: dict[str, Any]) -> None:
+    library = gaussians(800)
+    search = ran(library if readable else Asked(library), budget=18, **more)
+    choices = bodies(search, Chosen)
+    assert sum(len(chosen.rows) for chosen in choices) == 18
+    for chosen in choices:
+        assert chosen.propensity is not None and len(chosen.propensity) == len(chosen.rows)
+        assert np.all((chosen.propensity > 0) & (chosen.propensity <= 1))
+
+
+def sizes(search: eow.Search) -> list[int]:
+    return [len(chosen.rows) for chosen in bodies(search, Chosen)]
+
+
+def test_a_plate_is_filled_and_the_budget_kept() -> None:
+    library, plates = gaussians(), []
+    search = eow.Search(library, None, budget=250, seed=1)
+    while len(items := search.ask(96)):
+        plates.append(len(items))
+        search.tell(items, smooth(items))
+    assert plates == [96, 96, 58]
+    assert top(library, 10) <= set(search.results().ids.tolist())
+    assert np.all(search.tree.parent[search.tree.operator != "start"] >= 0)
+    assert [n for n in sizes(ran(library, budget=250, batch_size=96)) if n] == plates
+    half = sizes(ran(library, budget=60, batch_size=96))
+    assert [n for n in half if n] == [30, 30]
+    given = sizes(ran(library, budget=250, batch_size=96, queries=[3, 50]))
+    assert given == [20, 96, 96, 38]
+
+
+def test_a_round_has_work_for_every_worker() -> None:
+    with ThreadPoolExecutor(6) as workers:
+        search = ran(gaussians(), budget=50, executor=workers, batch_size=2)
+    assert min(sizes(search)[1:-1]) >= 12 and search.n_scored == 50
+
+
+def test_a_source_that_can_only_be_asked_fills_a_plate_too() -> None:
+    found = sizes(ran(Asked(gaussians()), budget=250, batch_size=48))
+    assert sum(found) == 250 and sum(n >= 48 for n in found) >= 4
+
+
+def test_chance_alone_is_chance_alone() -> None:
+    search = ran(gaussians(500), update=Portfolio(operators=("random",)), budget=40)
+    assert set(search.controller.state.operators) == {"start", "random"}
+
+
+def test_a_plate_through_a_strict_filter() -> None:
+    search = ran(gaussians(5000), filter=lambda items: items.ids % 50 == 0, budget=400, batch_size=96)
+    assert search.n_scored == 100
+
+
+def test_a_strict_filter_costs_few_rounds() -> None:
+    search = ran(gaussians(20_000), filter=lambda items: items.ids % 1000 == 0, budget=60)
+    assert search.n_scored == 20 and search.n_rounds < 40
 
 
 def test_round_zero_spends_little_and_hints_are_looked_at() -> None:

@@ -115,6 +115,14 @@ def test_shares_follow_what_scored() -> None:
     assert share["good"] > 0.9 and share["bad"] >= FLOOR * 0.9 and sum(share.values()) == pytest.approx(1)
 
 
+def test_large_batches_are_distinct_free_rows() -> None:
+    lib = library(4000)
+    process = fitted(lib)[0].fits["kernel0"]
+    rows = np.arange(100, 4000)
+    got = acquire(lib, process, rows, process.at(lib, rows), 700, 0.7, np.random.default_rng(0))
+    assert len(got) == len(set(got.tolist())) == 700 and set(got.tolist()) <= set(rows.tolist())
+
+
 def test_learning_takes_failures_as_nothing_gained_and_keeps_what_it_cannot_judge() -> None:
     memory: dict[str, Any] = {
         "last": {"rows": [1, 2, 3, 4], "operators": ["a", "a", "b", "b"], "predicted": {"m": [1.0, 2.0, 3.0, 4.0]}}
@@ -152,9 +160,15 @@ def test_operators_propose_free_rows_once() -> None:
 
 def test_plans_are_bounded() -> None:
     assert [plan.initial_size(b) for b in (1, 2, 100, 10_000)] == [1, 1, 18, 175]
+    assert [plan.initial_size(b, 96) for b in (1, 100, 200, 10_000)] == [1, 50, 96, 192]
+    assert [plan.whole(b, 96) for b in (1, 96, 143, 144, 250)] == [96, 96, 96, 192, 288]
+    assert all(plan.whole(b, 1) == b for b in range(1, 30))
     assert plan.batch_size(10**7, 10**7, 0.0) == plan.LARGEST and plan.batch_size(100, 3, 0.0) == 3
+    assert plan.batch_size(200, 104, 1.0, 96) == 96 and plan.batch_size(200, 8, 1.0, 96) == 8
+    assert plan.batch_size(10**7, 10**7, 0.0, 1000) == 1000
     assert plan.with_spares(5, 100, 0) == 5 and plan.with_spares(5, 50, 50) == 11
-    assert plan.with_spares(5, 0, 10_000) <= 5 * 64 + 1 and plan.with_spares(2000, 0, 99) == 2000
+    assert plan.with_spares(5, 0, 10_000) == 1024 and plan.with_spares(2000, 0, 99) == 2000
+    assert plan.with_spares(1, 1, 399) == 202
     assert plan.horizon(None, 0, None) == 128 and plan.horizon(None, 500, None) == 1000 and plan.horizon(9, 0, 4) == 4
     np.testing.assert_array_equal(imputed(np.array([1.0, np.nan])), [1.0, 1.0])
 

@@ -31,6 +31,7 @@ QUERY_PRIOR: Mapping[str, tuple[float, float]] = {
     "gradient": (3.0, 1.0), "around": (2.0, 1.0), "between": (1.0, 1.0), "spread": (0.5, 2.0),
 }  # fmt: skip
 _QUERIES = (16, 64)
+_MOST_QUERIES = 256
 _ROUNDS = 40
 _SEEDS = 12
 _AGAIN = 512
@@ -40,12 +41,14 @@ _SEEN = 20_000
 def _calls(view: SearchView) -> int:
     """Calls to spend in a round."""
     budget = plan.horizon(view.budget, view.n_scored, None)
-    return max(1, min(plan.LARGEST, int(np.ceil(budget / _ROUNDS))))
+    return plan.whole(max(1, min(plan.LARGEST, int(np.ceil(budget / _ROUNDS)))), view.at_once)
 
 
 def _asked(view: SearchView) -> int:
-    """Queries to make in a round: asking is cheap beside scoring."""
-    return int(np.clip(2 * _calls(view), *_QUERIES))
+    """Queries to make in a round: asking is cheap beside scoring. As many as it takes to find what is scored at once,
+    were half of the hits known."""
+    enough = min(_MOST_QUERIES, int(np.ceil(2 * view.at_once / view.k)))
+    return max(enough, int(np.clip(2 * _calls(view), *_QUERIES)))
 
 
 class _Seen:
@@ -222,7 +225,7 @@ def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choi
         first = plan.initial_size(plan.horizon(view.budget, view.n_scored, None)) // 2
         b = b if seen.modelled else min(most, max(b, first))
         near = rest[np.argsort(rank[rest], kind="stable")][:b]
-        return Choice(np.concatenate([asked, near]), memory=memory)
+        return Choice(np.concatenate([asked, near]), np.ones(len(asked) + len(near)), memory)
     ensemble = seen.fit(memory, settings.models)
     at = np.searchsorted(seen.rows, rows[rest])
     mean = ensemble.at(seen.library, at)

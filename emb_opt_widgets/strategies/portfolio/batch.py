@@ -27,6 +27,10 @@ _LARGE = 250_000
 _ROOM = (20_000, 10_000)
 _WIDE = 512
 _SHORT = 192
+_ONE_BY_ONE = 512
+"""The largest batch in which every pick is taken as scored before the next."""
+_ROUNDING = 1e-7
+"""Least noise, in variances: what is below it is not known of a covariance."""
 
 
 def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, blocked: npt.NDArray[np.bool_]) -> Array:
@@ -93,14 +97,17 @@ def acquire(
     short = short[np.argsort(-mean[short], kind="stable")]
     if beta == 0 or m <= b:
         return rows[short[:b]]
+    if b > _ONE_BY_ONE:
+        bound = mean[short] + beta * process.deviation(library.block(rows[short]))
+        return rows[short[np.argsort(-bound, kind="stable")[:b]]]
     return rows[short[_fill(process, library.block(rows[short]), mean[short].astype(np.float64), b, beta)]]
 
 
 def _fill(process: Process, block: Array, mean: Float64, b: int, beta: float) -> list[int]:
     """Positions of `b` rows, each chosen as if those before it had been scored: one rank-one downdate a pick."""
     _, covariance = process.posterior(block)
-    noise = process.variance * process.noise
     variance, free = np.diag(covariance).copy(), np.ones(len(mean), bool)
+    noise = max(process.variance * process.noise, _ROUNDING * float(variance.max()))
     down = np.empty((b, len(mean)))
     out: list[int] = []
     for t in range(b):
@@ -109,7 +116,7 @@ def _fill(process: Process, block: Array, mean: Float64, b: int, beta: float) ->
         free[j] = False
         out.append(j)
         column = covariance[:, j] - down[:t, j] @ down[:t]
-        down[t] = column / np.sqrt(max(column[j] + noise, 1e-12))
+        down[t] = column / np.sqrt(max(column[j], 0.0) + max(noise, 1e-300))
         variance -= down[t] ** 2
     return out
 

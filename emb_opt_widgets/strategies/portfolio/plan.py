@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["DESIGN", "LARGEST", "batch_size", "horizon", "initial_size", "with_spares"]
+__all__ = ["DESIGN", "LARGEST", "batch_size", "horizon", "initial_size", "whole", "with_spares"]
 
 DESIGN = 0.1
 """Share of the budget that the design goes on to, while no model predicts."""
@@ -14,7 +14,6 @@ _ROUNDS = (16, 48)
 LARGEST = 256
 _AHEAD = 128
 _SPARES = 1024
-_LEAST_ACCEPTANCE = 1 / 64
 
 
 def horizon(budget: int | None, n_scored: int, n_items: int | None) -> int:
@@ -23,21 +22,33 @@ def horizon(budget: int | None, n_scored: int, n_items: int | None) -> int:
     return max(1, ahead if n_items is None else min(ahead, n_items))
 
 
-def initial_size(budget: int) -> int:
-    """Calls spent before a model is asked at all."""
-    return int(min(max(1, budget // 2), max(8, np.ceil(_FIRST * np.sqrt(budget)))))
+def initial_size(budget: int, at_once: int = 1) -> int:
+    """Calls spent before a model is asked at all: whole batches of what is scored at once, at most half of all."""
+    return min(max(1, budget // 2), whole(max(8, int(np.ceil(_FIRST * np.sqrt(budget)))), at_once))
 
 
-def batch_size(budget: int, left: int, skill: float) -> int:
-    """Small where the last batches were predicted well, large where they were not; bounded, so that a round is too."""
+def whole(b: int, at_once: int) -> int:
+    """The multiple of what is scored at once that is nearest to `b` calls; one at least."""
+    return max(1, (b + at_once // 2) // at_once) * at_once
+
+
+def batch_size(budget: int, left: int, skill: float, at_once: int = 1) -> int:
+    """Small where the last batches were predicted well, large where they were not; bounded, so that a round is too. In
+    multiples of what is scored at once, but for the last.
+
+    Args:
+        budget: To plan with. left: Of it.
+        skill: Rank correlation of predictions.
+        at_once: Items that are scored at a time.
+    """
     fewest, most = _ROUNDS
     planned = fewest + (most - fewest) * min(max(skill, 0.0), 1.0)
-    return int(min(left, LARGEST, max(1, np.ceil(0.9 * budget / planned))))
+    return min(left, whole(int(min(LARGEST, max(1, np.ceil(0.9 * budget / planned)))), at_once))
 
 
 def with_spares(b: int, passed: int, rejected: int) -> int:
     """How many to propose so that about `b` pass the filter, by what it passed so far."""
     if not rejected:
         return b
-    acceptance = max((passed + 1) / (passed + rejected + 1), _LEAST_ACCEPTANCE)
+    acceptance = (passed + 1) / (passed + rejected + 1)
     return int(max(b, min(_SPARES, np.ceil(b / acceptance) + 1)))

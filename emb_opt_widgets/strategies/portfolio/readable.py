@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.queries import Choice, Proposals
+from emb_opt_widgets.engine.status import NodeStatus
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.bandit import shares
@@ -85,31 +86,32 @@ def _plan(settings: Settings, shelf: Shelf, known: Known, memory: Memory, left: 
     library = shelf.library
     budget = plan.horizon(view.budget, view.n_scored, library.n)
     rng, n = view.rng("portfolio"), len(known.rows)
-    first = plan.initial_size(budget)
+    first = plan.initial_size(budget, view.at_once)
+    by_chance = set(settings.operators) == {"random"}
     fine = known.gains[np.isfinite(known.gains)]
     if n < first:
-        return _design(library, known, min(left, first - n), rng)
+        b = min(plan.whole(first - n, view.at_once), max(first - n, budget // 2))
+        return _design(library, known, min(left, b), rng, by_chance)
     if len(fine) < 3 or not fine.max() > fine.min() or not set(settings.operators) & {*MODELLED, "neighbours"}:
-        return _design(library, known, plan.batch_size(budget, left, 0.0), rng, settings.operators)
+        return _design(library, known, plan.batch_size(budget, left, 0.0, view.at_once), rng, by_chance)
     skill = max((a / n for a, n in memory.get("skill", {}).values() if n > 0), default=0.3)
-    b = plan.batch_size(budget, left, skill)
+    b = plan.batch_size(budget, left, skill, view.at_once)
     ensemble = fit_members(library, known.rows, imputed(known.gains), memory, settings.models, shelf.sums)
     if n < plan.DESIGN * budget and ensemble.best_fit < 2.5 / np.sqrt(n):
-        return _design(library, known, b, rng)
+        return _design(library, known, b, rng, by_chance)
     share = shares(memory.get("credit", {}), {name: PRIOR[name] for name in settings.operators}, rng)
     spare = min(plan.with_spares(b, known.passed, known.rejected), known.n_free)
     lists = _lists(settings, library, known, ensemble, spare, rng)
     return Plan(mix(lists, share, spare, rng), b, share, ensemble, lists)
 
 
-def _design(
-    library: Library, known: Known, b: int, rng: np.random.Generator, operators: Sequence[str] = ("coverage",)
-) -> Plan:
-    """Calls that no model can place yet: in every region, and by chance where that does not suffice."""
+def _design(library: Library, known: Known, b: int, rng: np.random.Generator, by_chance: bool) -> Plan:
+    """Calls that no model can place yet: in every region, and by chance where that does not suffice, or is all there
+    is."""
     spare = min(plan.with_spares(b, known.passed, known.rejected), known.n_free)
     slots: list[Slot] = []
     blocked = known.blocked.copy()
-    if tuple(operators) != ("random",):
+    if not by_chance:
         spread = coverage(library, known.rows, blocked, spare, rng)
         chance = np.ones(len(spread.rows)) if spread.chance is None else spread.chance
         slots += [(int(row), "coverage", float(p)) for row, p in zip(spread.rows, chance)]
@@ -117,7 +119,8 @@ def _design(
     rest = uniform(blocked, spare - len(slots), rng)
     chance = np.ones(len(rest.rows)) if rest.chance is None else rest.chance
     slots += [(int(row), "random", float(p)) for row, p in zip(rest.rows, chance)]
-    return Plan(slots, b, {"coverage": 1.0, "random": 1.0}, None, {})
+    drawn = {"coverage": len(slots) - len(rest.rows), "random": len(rest.rows)}
+    return Plan(slots, b, {name: n / max(len(slots), 1) for name, n in drawn.items()}, None, {})
 
 
 def _lists(
@@ -135,8 +138,9 @@ def _lists(
             lists[name] = Listed(acquire(library, ensemble.leader(name), free, expected, b, beta, rng))
     if "neighbours" in settings.operators:
         seeds = np.flatnonzero(np.isfinite(known.gains) & known.open)
+        most = min(b, plan.LARGEST)
         lists["neighbours"] = neighbours(
-            library, rows[seeds], gains[seeds], known.blocked, b, rng, lambda r: ensemble.at(library, r)
+            library, rows[seeds], gains[seeds], known.blocked, most, rng, lambda r: ensemble.at(library, r)
         )
     if "coverage" in settings.operators:
         lists["coverage"] = coverage(library, rows, known.blocked, b, rng)
@@ -167,7 +171,7 @@ def _nodes(planned: Plan, shelf: Shelf, known: Known, memory: Memory, view: Sear
     for name in names:
         at = mine[name] if blend is None else mine[name][np.argsort(-np.asarray(blend)[mine[name]], kind="stable")]
         heads.append(int(rows[at[0]]))
-        parents.append(_parent(name, heads[-1], planned.lists.get(name), library, known))
+        parents.append(_parent(name, heads[-1], planned.lists.get(name), library, known, view))
         expected = None if ensemble is None or blend is None else ensemble.in_scores(name, np.asarray(blend)[at])
         reasons.append(_reason(name, len(at), None if expected is None else view.sign * expected, planned))
     return Proposals(
@@ -178,12 +182,12 @@ def _nodes(planned: Plan, shelf: Shelf, known: Known, memory: Memory, view: Sear
     )  # fmt: skip
 
 
-def _parent(name: str, head: int, listed: Listed | None, library: Library, known: Known) -> int:
+def _parent(name: str, head: int, listed: Listed | None, library: Library, known: Known, view: SearchView) -> int:
     """The node that found what a proposal builds on: the neighbour's seed, or the scored item nearest to it; for what a
-    model expects to be good, the nearest of the best quarter."""
+    model expects to be good, the nearest of the best quarter. Before anything is scored: the nearest node."""
     can = np.flatnonzero(np.isfinite(known.gains) & (known.finders >= 0))
     if not len(can):
-        return -1
+        return _nearest_node(library.block(np.array([head])), library, view)
     if listed is not None and listed.seeds is not None:
         seed = known.places(listed.seeds[listed.rows == head][:1])
         return int(known.finders[seed[0]]) if len(seed) and seed[0] >= 0 else -1
@@ -195,6 +199,15 @@ def _parent(name: str, head: int, listed: Listed | None, library: Library, known
     can = can[:_PARENTS]
     apart = ((library.block(known.rows[can]) - library.block(np.array([head]))) ** 2).sum(axis=1)
     return int(known.finders[can[np.argmin(apart)]])
+
+
+def _nearest_node(z: Array, library: Library, view: SearchView) -> int:
+    """The active node nearest to a scaled vector, or -1."""
+    nodes = view.nodes()
+    active = np.flatnonzero(nodes["status"] == NodeStatus.ACTIVE)[:_PARENTS] if nodes else np.empty(0, np.int64)
+    if not len(active):
+        return -1
+    return int(active[np.argmin(((library.scaled(nodes["embedding"][active]) - z) ** 2).sum(axis=1))])
 
 
 def _reason(name: str, n: int, expected: Array | None, planned: Plan) -> str:
@@ -240,8 +253,12 @@ def choose_items(candidates: Items, view: SearchView) -> Choice:
 
 
 def _first_calls(rank: npt.NDArray[np.int64], view: SearchView) -> Choice:
-    """The nearest three of each start that a person gave, at most half of the design; of drawn starts one item, where
-    the tree begins, for the design covers the library better than they do."""
-    most = max(1, plan.initial_size(plan.horizon(view.budget, view.n_scored, None)) // 2) if view.given_starts else 1
-    near = np.flatnonzero(rank < 3)
-    return Choice(near[np.argsort(rank[near], kind="stable")][:most])
+    """Of starts that a person gave, the nearest three of each, or as many as are scored at once, at most half of the
+    design. Of drawn starts one item, where the tree begins, for the design covers the library better than they do; none
+    where several are scored at once, for the design fills the first batch."""
+    if view.given_starts:
+        most = max(1, plan.initial_size(plan.horizon(view.budget, view.n_scored, None), view.at_once) // 2)
+        near = np.argsort(rank, kind="stable")[: max(view.at_once, int((rank < 3).sum()))][:most]
+    else:
+        near = np.flatnonzero(rank == 0)[: int(view.at_once == 1)]
+    return Choice(near, np.ones(len(near)))

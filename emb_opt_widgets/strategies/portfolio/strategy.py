@@ -35,6 +35,12 @@ class Portfolio:
     surrogate chooses among their hits. Weights, credit and shares stand in the events' `memory`; `Choice.propensity` is
     the probability with which an item's slot went to it, given the lists (see `batch.mix`).
 
+    A round's size follows from the budget and from how well the models predict, in multiples of what is scored at once:
+    the search's `batch_size`, times the workers of its executor where those are known (threads, processes), or the `n`
+    of `ask(n)`. Only the first design stops at half the budget, and the last round at the budget itself. The
+    search's `k`, hits per query, counts where the source can only be asked, and for queries of a person's own; where
+    the source can be read through, an operator's node holds the items that it got calls for.
+
     Args:
         operators: Who takes part: "blend" (all models), "explore" (all models, boldly), "linear", "kernel",
             "neighbours", "coverage", "random".

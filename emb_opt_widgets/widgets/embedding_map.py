@@ -1,0 +1,23 @@
+"""The scored items on a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ipywidgets
+
+from emb_opt_widgets.widgets.base import SearchWidget
+from emb_opt_widgets.widgets.bundle import Bundle
+
+__all__ = ["EmbeddingMap"]
+
+
+class EmbeddingMap(SearchWidget):
+    """The scored items and the queries on the plane of their principal components; draw around items to select them.
+
+    Args:
+        search: What it shows.
+    """
+
+    def _views(self) -> Sequence[ipywidgets.Widget]:
+        return [Bundle("embedding-map", self._feed)]
