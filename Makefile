@@ -17,6 +17,11 @@ BUNDLE_SOURCES := $(shell find js/shared js/widgets -type f ! -name '*.test.ts' 
 TORCH := torch==2.13.0
 WORKERS ?= 2
 
+LAB_PACKAGES := js/lab/node_modules/.package-lock.json
+LAB_SOURCES := $(shell find js/lab/src js/lab/style js/lab/schema js/shared -type f ! -name '*.test.ts' 2>/dev/null) js/lab/package.json js/lab/tsconfig.json
+LABEXTENSION := emb_opt_widgets/labextension/package.json
+LAB_INSTALLED := $(VENV)/share/jupyter/labextensions/emb_opt_widgets/package.json
+
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -43,6 +48,18 @@ $(BUNDLES): $(BUNDLE_SOURCES) $(PACKAGES)
 	npm run --silent build
 	@touch $@
 
+$(LAB_PACKAGES): js/lab/package.json js/lab/package-lock.json | needs
+	npm ci --prefix js/lab --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(LABEXTENSION): $(LAB_SOURCES) $(LAB_PACKAGES) | $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent --prefix js/lab build
+	@touch $@
+
+$(LAB_INSTALLED): $(LABEXTENSION) $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $@
+
 $(STAMP): pyproject.toml package.json | needs
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
@@ -56,31 +73,31 @@ test: $(STAMP) $(BUNDLES) ## all tests but those in a browser
 	npm test --silent
 	$(BIN)/python -m pytest -n $(WORKERS) --ignore tests/e2e $(ARGS)
 
-check: $(STAMP) $(BUNDLES) ## what a reviewer would run: lint, format, types
+check: $(STAMP) $(BUNDLES) $(LAB_PACKAGES) ## what a reviewer would run: lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	npx tsc --noEmit
+	npm run --silent --prefix js/lab check
 
 fix: $(STAMP) ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-build: $(STAMP) $(BUNDLES) ## the wheel and the source distribution, in dist/
+build: $(STAMP) $(BUNDLES) $(LABEXTENSION) ## the wheel and the source distribution, in dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 
 bench: $(STAMP) ## ratios against the peers, measured here and now
 	$(BIN)/emb-opt-widgets bench $(ARGS)
 
-lab: $(STAMP) $(BUNDLES) ## JupyterLab on the notebooks
-	$(BIN)/python -m pip install --quiet -e ".[lab]"
+lab: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 notebooks: $(STAMP) $(BUNDLES) ## run the notebooks in full, results in out/notebooks/
 	EOW_NOTEBOOKS=full $(BIN)/python -m pytest tests/notebooks --timeout 1800 $(ARGS)
 
-e2e: $(STAMP) $(BUNDLES) ## tests in a real browser, JupyterLab and kernel (they need Debian's chromium)
+e2e: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## tests in a real browser, JupyterLab and kernel (they need Debian's chromium)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 clean: ## remove what was built, and .venv

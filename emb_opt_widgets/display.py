@@ -1,13 +1,14 @@
-"""How a search shows itself in a notebook. Knows no widgets: who has some says so with `show_with`."""
+"""How a search, or a training, shows itself in a notebook. Knows no widgets: who has some says so with `show_with`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import singledispatch
 from typing import Any
 
 from emb_opt_widgets.errors import EmbOptError
 
-__all__ = ["bundle", "lasting", "show", "show_with", "still", "when_lasting"]
+__all__ = ["bundle", "lasting", "show", "show_with", "still", "summary", "when_lasting"]
 
 Bundle = Mapping[str, Any]
 _lasting = False
@@ -26,11 +27,17 @@ def show_with(bundled: Callable[[Any], Bundle], shown: Callable[[Any], bool]) ->
     _front = bundled, shown
 
 
-def still(search: Any) -> dict[str, Any]:
-    """A picture that runs nothing and needs no kernel, and a line of text."""
+@singledispatch
+def summary(search: Any) -> str:
+    """A search as a piece of inert HTML; other live things register their own."""
     from emb_opt_widgets.report import search_summary
 
-    return {"text/plain": repr(search), "text/html": search_summary(search)}
+    return search_summary(search)
+
+
+def still(search: Any) -> dict[str, Any]:
+    """A picture that runs nothing and needs no kernel, and a line of text."""
+    return {"text/plain": repr(search), "text/html": summary(search)}
 
 
 def bundle(search: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from emb_opt_widgets.engine.events import Event
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import SearchStatus
-from emb_opt_widgets.errors import DamagedFileError
+from emb_opt_widgets.errors import DamagedFileError, EmbOptError
 from emb_opt_widgets.report import Report
 from emb_opt_widgets.report.data import Found, best_rows, collect, happenings
 from emb_opt_widgets.results import ResultRows, Results
@@ -89,7 +89,7 @@ def read(file: Path) -> Kept:
     listed: list[Event] = []
     try:
         for event in store.read():
-            state.apply(event.body)
+            _apply(state, event, file.name)
             if event.kind in ("created", "started", "resumed", "paused", "finished", "command", "scored"):
                 listed.append(event)
         values = store.payload(np.flatnonzero(state.items["call"] >= 0).tolist()) if len(state.items) else {}
@@ -99,6 +99,17 @@ def read(file: Path) -> Kept:
         raise DamagedFileError(f"{file.name} holds no search", expected="a search's events", got="none")
     values.update((row, kept) for row, kept in state.payload.items() if row not in values)
     return Kept(state, listed, _Texts(values))
+
+
+def _apply(state: State, event: Event, name: str) -> None:
+    try:
+        state.apply(event.body)
+    except EmbOptError:
+        raise
+    except Exception as error:
+        raise DamagedFileError(
+            f"Event {event.seq} of {name} does not fit those before", hint="Restore a copy"
+        ) from error
 
 
 def _provenance(found: Any, taken: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "faiss", "bqplot", "pandas", "scipy", "sklearn", "pydantic", "datasets", "qdrant_client", "pyarrow")
+HEAVY = (
+    "torch", "faiss", "ipywidgets", "anywidget", "bqplot", "pandas", "scipy", "sklearn", "pydantic", "datasets",
+    "qdrant_client", "pyarrow",
+)  # fmt: skip
 TIMED = "import time; t = time.perf_counter(); import emb_opt_widgets; print(time.perf_counter() - t)"
 
 

@@ -31,6 +31,10 @@ NAMES = {
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],
+    "emb_opt_widgets.widgets": [
+        "ControlPanel", "Dashboard", "EmbeddingMap", "EventLog", "QueryTreeView", "ResultsTable", "ScoreHistogram",
+        "ScoreTrace", "TrainingDashboard",
+    ],
     "emb_opt_widgets.training": [
         "CacheLoss", "CacheLossOutput", "FrequencyEstimator", "GumbelMax", "MaxScore", "NegativeCache", "Retrieval",
         "RetrievalLoss", "ShardedCacheLoss", "Temperature", "TopKAccuracy", "Training", "encode",
@@ -64,7 +68,7 @@ def test_one_version():
 
 def test_readme_example_runs(tmp_path):
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.S))
-    assert code.count("eow.Search(") == 2
+    assert code.count("eow.Search(") == 3
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000
@@ -73,7 +77,8 @@ def test_readme_example_runs(tmp_path):
 def test_readme_names_are_there():
     names = set(re.findall(r"`(?:eow\.)?([A-Z][A-Za-z]+)(?:\([^`]*\))?`", README))
     assert {"ArraySource", "RLUpdate"} & names
-    missing = [n for n in names if not (hasattr(eow, n) or hasattr(eow.sources, n) or hasattr(eow.strategies, n))]
+    rooms = (eow, eow.sources, eow.strategies, eow.widgets, eow.training)
+    missing = [n for n in names if not any(hasattr(room, n) for room in rooms)]
     assert missing == []
 
 

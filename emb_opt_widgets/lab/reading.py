@@ -14,6 +14,7 @@ from typing import Any
 from emb_opt_widgets.errors import EmbOptError
 from emb_opt_widgets.offline import Kept, read
 from emb_opt_widgets.report.html import page
+from emb_opt_widgets.report.style import NOTEBOOK
 from emb_opt_widgets.report.text import plain
 
 __all__ = ["main", "view"]
@@ -31,7 +32,7 @@ def view(kept: Kept) -> dict[str, Any]:
         if isinstance(config.get(role), dict) and "function" in config[role]
     }
     return {
-        "html": page(report),
+        "html": page(report, NOTEBOOK),
         "name": plain(report.name, 200),
         "status": report.status,
         "n_scored": report.n_scored,

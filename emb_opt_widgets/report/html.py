@@ -19,8 +19,13 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 _COLUMNS = 8
 
 
-def page(report: Report) -> str:
-    """The whole report: one file, readable offline, that runs nothing."""
+def page(report: Report, style: str = PAGE) -> str:
+    """The whole report: one file, readable offline, that runs nothing.
+
+    Args:
+        report: What it shows.
+        style: Its rules: of a page of its own, or of JupyterLab's.
+    """
     body = "".join(
         [
             _head(report),
@@ -35,7 +40,7 @@ def page(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
-        f"<title>{safe(report.name, 80)}: {safe(report.status)}</title><style>{PAGE}</style></head>\n"
+        f"<title>{safe(report.name, 80)}: {safe(report.status)}</title><style>{style}</style></head>\n"
         f'<body><main class="eow-report">{body}</main></body></html>\n'
     )
 

@@ -12,11 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 import numpy as np
 
+from emb_opt_widgets.controller import waited
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import (
@@ -32,7 +32,7 @@ from emb_opt_widgets.training.learner import Learner
 from emb_opt_widgets.training.shelf import Shelf
 from emb_opt_widgets.training.state import TrainingEnding, TrainingState, verdict
 
-__all__ = ["TrainingController"]
+__all__ = ["TrainingController", "commanded"]
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 1.0
@@ -78,13 +78,24 @@ class TrainingController:
             self.store.append(bodies)
             for body in bodies:
                 self.state.apply(body)
-        for listener in tuple(self._listeners):
-            listener(bodies)
+            self._tell(bodies)
 
     def listen(self, listener: Callable[[Sequence[ev.Body]], None]) -> Callable[[], None]:
-        """Have every group of events told to a function, in the thread that made them; returns what ends it."""
-        self._listeners.append(listener)
+        """Have every group of events told to a function, in order, and an empty one when the thread comes to rest.
+
+        It is called in the thread that made them, under `lock`; it must be quick, and harms nobody where it fails.
+        Returns what ends it.
+        """
+        with self.lock:
+            self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def _tell(self, bodies: Sequence[ev.Body]) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(bodies)
+            except Exception:
+                _log.exception("one who listens to training %s failed", self.state.config.get("name"))
 
     # -- running -------------------------------------------------------------------------------------------
 
@@ -92,6 +103,13 @@ class TrainingController:
     def running(self) -> bool:
         """Whether the training's thread is at work."""
         return self._thread is not None
+
+    @property
+    def halting(self) -> bool:
+        """Whether it was asked to come to rest, and has not yet: a step in flight is waited for."""
+        with self.lock:
+            asked = any(name in ("pause", "stop") for name, *_ in self._queue)
+            return self.running and (asked or self._wish != "run")
 
     @property
     def within(self) -> bool:
@@ -122,6 +140,7 @@ class TrainingController:
                 self._thread = None
                 self._apply_queue()
                 self._changed.notify_all()
+                self._tell([])
 
     def _catch_up(self) -> None:
         """Bring the learner to where the events are: from the last checkpoint, by the steps they tell of."""
@@ -254,24 +273,50 @@ class TrainingController:
         Raises:
             InputError, StateError: It does not fit; nothing was changed.
         """
-        if name not in _COMMANDS or arguments or plain:
+        if name in _COMMANDS and (arguments or plain):
+            raise InputError(f"{name} takes no arguments", expected="none", got=str(dict(arguments or plain or {})))
+        done = self.queue(name, note, who=who, command_id=command_id, at_once=wait)
+        return waited(done) if wait or done.done() else []
+
+    def queue(
+        self,
+        name: str,
+        note: str = "",
+        *,
+        who: str = "python",
+        command_id: str | None = None,
+        at_once: bool = True,
+    ) -> Future[list[int]]:
+        """As `submit`, but returns what tells when the command is applied.
+
+        Args:
+            at_once: Asked from within, by a tower or a loss: apply it before returning.
+        """
+        if name not in _COMMANDS:
             raise InputError("This is no command of a training", expected=", ".join(_COMMANDS), got=name)
         done: Future[list[int]] = Future()
         with self.lock:
+            if (before := self.asked(command_id)) is not None:
+                return before
             taken = {queued[1] for queued in self._queue} | self.state.commands
-            if command_id in taken:
-                return []
             numbered = (f"c{number}" for number in itertools.count(len(taken) + 1))
             new_id = command_id or next(free for free in numbered if free not in taken)
             self._queue.append((name, new_id, who, str(note), done))
-            if not self.running or (self.within and wait):
+            if not self.running or (self.within and at_once):
                 self._apply_queue()
-        while wait or done.done():
-            try:
-                return done.result(timeout=0.2)
-            except FutureTimeout:
-                continue
-        return []
+        return done
+
+    def asked(self, command_id: str | None) -> Future[list[int]] | None:
+        """What tells when a command that was asked before is applied; None: it was not."""
+        with self.lock:
+            for _, queued, _, _, waiting in self._queue:
+                if queued == command_id:
+                    return waiting
+            if command_id not in self.state.commands:
+                return None
+            done: Future[list[int]] = Future()
+            done.set_result([])
+            return done
 
     def _apply_queue(self) -> None:
         while True:
@@ -287,7 +332,7 @@ class TrainingController:
                 done.set_result([])
 
     def _apply(self, name: str, command_id: str, who: str, note: str) -> None:
-        noted = ev.Commanded(command_id, name, {}, who, note, _NO_NODES, _NO_NODES, _NO_NODES)
+        noted = commanded(command_id, name, {}, who, note)
         if name == "use_best":
             self._use_best(noted)
         elif not self.running and not (name == "stop" and self.status in (SearchStatus.READY, SearchStatus.PAUSED)):
@@ -337,6 +382,11 @@ class TrainingController:
             self.submit("pause", wait=False)
             self.wait()
         self.store.close()
+
+
+def commanded(command_id: str, name: str, arguments: Mapping[str, Any], who: str, note: str) -> ev.Commanded:
+    """A command, as it is noted; a training has no nodes."""
+    return ev.Commanded(command_id, name, arguments, who, note, _NO_NODES, _NO_NODES, _NO_NODES)
 
 
 def _failed(step: int, error: BaseException) -> BaseException:

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from emb_opt_widgets import display
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import SearchStatus
-from emb_opt_widgets.errors import InputError, StateError
+from emb_opt_widgets.errors import StateError
 from emb_opt_widgets.eventlog import EventLog
+from emb_opt_widgets.steering import Asked
 from emb_opt_widgets.store import MemoryStore, Store
 from emb_opt_widgets.store.sqlite import SQLiteStore
 from emb_opt_widgets.training.assembly import Ingredients, assembled, checked_config
@@ -24,7 +25,9 @@ from emb_opt_widgets.training.driver import TrainingController
 from emb_opt_widgets.training.events import CacheAged
 from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.shelf import TRAINING_FILE, FileShelf, MemoryShelf, Shelf
-from emb_opt_widgets.training.state import TrainingEnding, TrainingState
+from emb_opt_widgets.training.state import TrainingState
+from emb_opt_widgets.training.steering import TrainingSteering
+from emb_opt_widgets.training.summary import training_summary
 
 __all__ = ["Training"]
 
@@ -135,6 +138,11 @@ class Training:
         """What drives the training; for front ends."""
         return self._controller
 
+    @property
+    def steering(self) -> TrainingSteering:
+        """The commands, for front ends: who asks is told to the log, and nothing waits."""
+        return TrainingSteering(self._controller)
+
     # -- running -------------------------------------------------------------------------------------------
 
     def run(self, steps: int | None = None, progress: bool = True) -> dict[str, npt.NDArray[Any]]:
@@ -150,7 +158,7 @@ class Training:
             EmbOptError: What ended it.
         """
         live = self._controller
-        if steps is None and not live.running and live.state.status is SearchStatus.FINISHED and self._over():
+        if steps is None and not live.running and live.state.status is SearchStatus.FINISHED and self.steering.over:
             return self.metrics
         if not live.running or steps is not None:
             self.start(steps)
@@ -179,33 +187,7 @@ class Training:
         Raises:
             StateError: It runs already, or the settings have ended it.
         """
-        live, state = self._controller, self._controller.state
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1):
-            raise InputError("steps is not usable", expected="a whole number, at least 1, or None", got=repr(steps))
-        with live.lock:
-            if live.running:
-                raise StateError("The training is running already", hint="pause() or stop() it first, or wait()")
-            until = self._until(steps)
-            if until is None and state.status is SearchStatus.FINISHED and self._over():
-                raise StateError("The training is at its end", hint=state.reason)
-            if state.status is not SearchStatus.RUNNING or until != state.until:
-                resumed = state.status is SearchStatus.PAUSED and until == state.until
-                live.emit([ev.Resumed(until) if resumed else ev.Started(until)])
-            live.launch()
-
-    def _over(self) -> bool:
-        """Whether the settings, and not a number of steps asked for, leave nothing to do."""
-        state = self._controller.state
-        limits = {"steps": state.step, "epochs": state.epoch}
-        reached = any(state.config[name] is not None and done >= state.config[name] for name, done in limits.items())
-        return reached or state.ending == TrainingEnding.CONVERGED.name
-
-    def _until(self, steps: int | None) -> int | None:
-        state = self._controller.state
-        if steps is not None:
-            return state.step + int(steps)
-        interrupted = state.status in (SearchStatus.RUNNING, SearchStatus.PAUSED)
-        return state.until if interrupted and (state.until or 0) > state.step else None
+        self.steering.start(steps)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the training is at rest: paused, stopped, finished or failed.
@@ -228,42 +210,24 @@ class Training:
 
     def pause(self, note: str = "") -> None:
         """Come to rest after the step in flight. Returns once it has, or after a second."""
-        self._check_running("pause")
-        self._controller.submit("pause", note=note, wait=False)
+        self.steering.pause(Asked(note=note))
         self._controller.settle()
 
     def stop(self, note: str = "") -> None:
         """End the training after the step in flight. `run()` would go on from here."""
-        live = self._controller
-        if not live.running:
-            live.submit("stop", note=note)
-            return
-        live.submit("stop", note=note, wait=False)
-        live.settle()
+        self.steering.stop(Asked(note=note))
+        self._controller.settle()
 
     def resume(self) -> None:
         """Go on after a pause; returns at once."""
         self._controller.settle()
-        with self._controller.lock:
-            if self.status is not SearchStatus.PAUSED:
-                raise StateError(f"The training is {self.status}, not paused", hint=self.reason)
-            self.start()
+        self.steering.resume()
 
     def step(self, n: int = 1) -> None:
         """Do `n` steps, then pause; returns when they are done, or after a second. Past the end it goes on all the
         same."""
-        live, state = self._controller, self._controller.state
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise InputError("n is not usable", expected="a whole number, at least 1", got=repr(n))
-        with live.lock:
-            if live.running:
-                raise StateError("The training is running already", hint="pause() it first")
-            if state.status in (SearchStatus.READY, SearchStatus.PAUSED, SearchStatus.RUNNING):
-                live.emit([ev.Resumed(self._until(None))])
-            else:
-                live.emit([ev.Started(state.step + int(n))])
-            live.launch(state.step + int(n))
-        live.wait(1.0)
+        self.steering.step(n)
+        self._controller.wait(1.0)
 
     def use_best(self, note: str = "") -> None:
         """Put the parameters of the best evaluation into the towers; training would go on from them.
@@ -274,13 +238,11 @@ class Training:
         self._controller.submit("use_best", note=note)
 
     def listen(self, listener: Callable[[Sequence[ev.Body]], None]) -> Callable[[], None]:
-        """Have every group of events told to a function, in the training's thread; returns what ends it."""
-        return self._controller.listen(listener)
+        """Have every group of events told to a function, and an empty one when it comes to rest; returns what ends it.
 
-    def _check_running(self, verb: str) -> None:
-        with self._controller.lock:
-            if not self._controller.running:
-                raise StateError(f"There is nothing to {verb}: the training is {self.status}", hint=self.reason)
+        It is called where they are made, and must be quick: the training waits for it.
+        """
+        return self._controller.listen(listener)
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -363,6 +325,16 @@ class Training:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        return display.summary(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return display.bundle(self)
+
+    def _ipython_display_(self) -> None:
+        if not display.show(self):
+            raise NotImplementedError("the caller shows what _repr_mimebundle_ says")
+
     def __repr__(self) -> str:
         best, k = self.best, self.settings["monitor"]
         shown = "" if best is None else f", best accuracy@{k} {best[1]:.4f} (step {best[0]})"
@@ -370,3 +342,6 @@ class Training:
         return (
             f"Training {self.name!r}: {self.status}, step {self.n_steps}, epoch {self.n_epochs}, loss {loss:.4g}{shown}"
         )
+
+
+display.summary.register(Training, training_summary)

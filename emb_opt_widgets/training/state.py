@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -120,6 +121,16 @@ class TrainingState:
             for k, value in zip(evaluation.ks, evaluation.accuracy):
                 out[f"accuracy@{k}"][evaluation.step - 1] = value
         return out
+
+    def stretch(self, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
+        """Rows of the metrics, without the accuracies: of the steps after `start` and up to `stop`, copied."""
+        return {name: np.array(column[start:stop], column.typecode) for name, column in self._columns.items()}
+
+    @property
+    def steps_an_epoch(self) -> int | None:
+        """How many steps the first epoch took; None before its end."""
+        epochs = self._columns["epoch"]
+        return bisect_left(epochs, 1) + 1 if self.epoch else None
 
     def latest(self, name: str) -> float:
         """The last value of a column, NaN before the first step."""

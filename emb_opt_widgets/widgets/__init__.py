@@ -1,4 +1,6 @@
-"""Live views of a search in a notebook; each takes the search. `Dashboard` is what displaying a search shows."""
+"""Live views in a notebook; each takes the search. `Dashboard` is what displaying a search shows, `TrainingDashboard`
+what displaying a training shows.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from emb_opt_widgets.widgets.results_table import ResultsTable
     from emb_opt_widgets.widgets.score_histogram import ScoreHistogram
     from emb_opt_widgets.widgets.score_trace import ScoreTrace
+    from emb_opt_widgets.widgets.training_view import TrainingDashboard
 
 _WHERE = {
     "ControlPanel": "control_panel",
@@ -24,6 +27,7 @@ _WHERE = {
     "ResultsTable": "results_table",
     "ScoreHistogram": "score_histogram",
     "ScoreTrace": "score_trace",
+    "TrainingDashboard": "training_view",
 }
 
 __all__ = [
@@ -35,6 +39,7 @@ __all__ = [
     "ResultsTable",
     "ScoreHistogram",
     "ScoreTrace",
+    "TrainingDashboard",
 ]
 
 

@@ -1,4 +1,7 @@
-"""What every widget of a search shares: one feed, one selection, one picture for where no kernel is, one way to end."""
+"""What every widget shares: one feed, one picture for where no kernel is, one way to end.
+
+Those of a search share a selection too.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from emb_opt_widgets.widgets.feed import Feed, unpin
 from emb_opt_widgets.widgets.parts import parts
 from emb_opt_widgets.widgets.showing import mimebundle
 
-__all__ = ["COLORS", "Nodes", "SearchWidget", "checked_nodes"]
+__all__ = ["COLORS", "LiveWidget", "Nodes", "SearchWidget", "checked_nodes"]
 
 COLORS = ("max", "mean", "round", "operator")
 """What nodes may be coloured by."""
@@ -29,8 +32,54 @@ class Nodes(traitlets.TraitType[list[int], Any]):
         return checked_nodes(obj.search, value)
 
 
-class SearchWidget(ipywidgets.VBox):  # type: ignore[misc,unused-ignore]
-    """Base of the widgets; abstract: `_views` says what is in it.
+class LiveWidget(ipywidgets.VBox):  # type: ignore[misc,unused-ignore]
+    """Base of all widgets of live objects; abstract: `_views` says what is in it.
+
+    Args:
+        subject: What it shows.
+
+    Raises:
+        StateError: The front end is not built.
+    """
+
+    def __init__(self, subject: Any) -> None:
+        self._subject = subject
+        self._feed = Feed.of(subject)
+        self._endings: list[Callable[[], None]] = []
+        super().__init__(children=tuple(self._views()), _dom_classes=("eow", *self._classes()))
+        self._feed.hold(self)
+        self._endings.append(lambda: self._feed.release(self))
+        for part in parts(self, without=self._feed):
+            unpin(part.comm)
+
+    def _views(self) -> Sequence[ipywidgets.Widget]:
+        """What is in it, from top to bottom."""
+        raise NotImplementedError
+
+    def _classes(self) -> Sequence[str]:
+        """CSS classes beside `eow`."""
+        return ()
+
+    def close(self) -> None:
+        """Take it from every page and let go of all it holds. What it shows, and other widgets of that, stay."""
+        if self.comm is None:
+            return
+        for end in self._endings:
+            end()
+        self._endings.clear()
+        for part in parts(self, without=self._feed)[1:]:
+            part.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return mimebundle(self._subject, self.model_id, repr(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {self._subject!r}"
+
+
+class SearchWidget(LiveWidget):
+    """Base of the widgets of a search; abstract.
 
     Args:
         search: What it shows.
@@ -57,23 +106,9 @@ class SearchWidget(ipywidgets.VBox):  # type: ignore[misc,unused-ignore]
                 hint="Make one with eow.Search(source, score)",
             )
         self._search = search
-        self._feed = Feed.of(search)
-        self._endings: list[Callable[[], None]] = []
-        super().__init__(children=tuple(self._views()), _dom_classes=("eow", *self._classes()))
-        self._feed.hold(self)
-        self._endings.append(lambda: self._feed.release(self))
+        super().__init__(search)
         self._endings.append(traitlets.link((self._feed, "color_by"), (self, "color_by")).unlink)
         self._share_selection()
-        for part in parts(self, without=self._feed):
-            unpin(part.comm)
-
-    def _views(self) -> Sequence[ipywidgets.Widget]:
-        """What is in it, from top to bottom."""
-        raise NotImplementedError
-
-    def _classes(self) -> Sequence[str]:
-        """CSS classes beside `eow`."""
-        return ()
 
     def _share_selection(self) -> None:
         """Keep selection and feed alike; what a page says comes through the feed, without nodes that are not there."""
@@ -98,23 +133,6 @@ class SearchWidget(ipywidgets.VBox):  # type: ignore[misc,unused-ignore]
     @traitlets.default("selection")
     def _nothing_selected(self) -> list[int]:
         return []
-
-    def close(self) -> None:
-        """Take it from every page and let go of all it holds. The search, and its other widgets, stay."""
-        if self.comm is None:
-            return
-        for end in self._endings:
-            end()
-        self._endings.clear()
-        for part in parts(self, without=self._feed)[1:]:
-            part.close()
-        super().close()
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return mimebundle(self._search, self.model_id, repr(self))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__} of {self._search!r}"
 
 
 def checked_nodes(search: Search, given: Any) -> list[int]:

@@ -8,7 +8,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from emb_opt_widgets.widgets.front import code, styles
+from emb_opt_widgets.widgets.front import code, loader, styles
 
 __all__ = ["Bundle", "ChartHead"]
 
@@ -22,11 +22,11 @@ class Bundle(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
+    code = traitlets.Unicode().tag(sync=True)
     feed = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
 
     def __init__(self, name: str, feed: ipywidgets.Widget) -> None:
-        look = {"_esm": code(name), "_css": styles(name), "_anywidget_id": f"emb_opt_widgets.{name}"}
-        super().__init__(feed=feed, **look)
+        super().__init__(feed=feed, **_front(name))
 
 
 class ChartHead(anywidget.AnyWidget):
@@ -41,11 +41,20 @@ class ChartHead(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
+    code = traitlets.Unicode().tag(sync=True)
     feed = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     chart = traitlets.Enum(("histogram", "trace")).tag(sync=True)
     scale = traitlets.Enum(("linear", "log"), "linear").tag(sync=True)
 
     def __init__(self, chart: str, feed: ipywidgets.Widget) -> None:
-        name = "chart-head"
-        look: dict[str, Any] = {"_esm": code(name), "_css": styles(name, "chart", "dashboard")}
-        super().__init__(chart=chart, feed=feed, _anywidget_id=f"emb_opt_widgets.{name}", **look)
+        super().__init__(chart=chart, feed=feed, **_front("chart-head", "chart", "dashboard"))
+
+
+def _front(name: str, *sheets: str) -> dict[str, Any]:
+    """The traits that make a widget a view: its module, its bundle, its looks."""
+    return {
+        "_esm": loader(name),
+        "code": code(name),
+        "_css": styles(name, *sheets),
+        "_anywidget_id": f"emb_opt_widgets.{name}",
+    }

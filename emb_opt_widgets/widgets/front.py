@@ -1,19 +1,36 @@
 """The front-end code of the widgets, as text: built from `js/`, read when a widget is first made.
 
-Text, not paths: anywidget watches paths and then never lets go of a widget.
+Text, not paths: anywidget watches paths and then never lets go of a widget. And not the bundle itself as a widget's
+module: anywidget makes a module for every model, and a page never lets go of a module. So each widget's module is a
+`loader`, which evaluates the bundle once a page.
 """
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
 from emb_opt_widgets.errors import StateError
 
-__all__ = ["code", "styles"]
+__all__ = ["code", "loader", "styles"]
 
 _BUILT = Path(__file__).with_name("static")
 _OWN = Path(__file__).with_name("styles")
+_LOADER = """const bundles = (globalThis[Symbol.for("emb_opt_widgets.bundles")] ??= new Map());
+function load(code) {
+  if (!bundles.has("KEY")) {
+    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    bundles.set("KEY", import(url).finally(() => URL.revokeObjectURL(url)));
+  }
+  return bundles.get("KEY");
+}
+export default {
+  async render(context) {
+    return (await load(context.model.get("code"))).default.render(context);
+  },
+};
+"""
 
 
 @cache
@@ -24,6 +41,16 @@ def code(name: str) -> str:
         StateError: It was not built.
     """
     return _read(f"{name}.js")
+
+
+@cache
+def loader(name: str) -> str:
+    """The module of a widget that has its bundle in the trait `code`.
+
+    Raises:
+        StateError: It was not built.
+    """
+    return _LOADER.replace("KEY", f"{name} {hashlib.sha256(code(name).encode()).hexdigest()[:16]}")
 
 
 @cache

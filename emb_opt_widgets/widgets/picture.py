@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from emb_opt_widgets import display
@@ -28,10 +28,12 @@ class Picture:
 
     Args:
         controller: What drives the search.
+        driven: Makes the search of it: a training has its own.
     """
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, driven: Callable[[Any], Any] = Search.driven_by) -> None:
         self._controller = weakref.ref(controller)
+        self._driven = driven
         self._name = uuid.uuid4().hex
         self._data: Mapping[str, Any] = {}
         self._due: threading.Timer | None = None
@@ -60,7 +62,7 @@ class Picture:
         self._promised = False
         controller = self._controller()
         if controller is not None and self._data:
-            self._send({**self._data, **display.still(Search.driven_by(controller))}, update=True)
+            self._send({**self._data, **display.still(self._driven(controller))}, update=True)
 
     def _send(self, data: Mapping[str, Any], update: bool) -> None:
         from IPython.display import publish_display_data

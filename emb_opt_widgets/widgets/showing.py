@@ -5,21 +5,21 @@ A notebook that is saved keeps the picture.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.display import still
-from emb_opt_widgets.search import Search
 from emb_opt_widgets.widgets.picture import WIDGET, Picture
 
 __all__ = ["OURS", "WIDGET", "bundle", "dashboard_of", "headless", "mimebundle", "show"]
 
 OURS = "application/vnd.emb-opt-widgets.view+json"
-_dashboards: WeakKeyDictionary[Controller, Any] = WeakKeyDictionary()
-_pictures: WeakKeyDictionary[Controller, Picture] = WeakKeyDictionary()
+_DASHBOARDS = {"search": ("dashboard", "Dashboard"), "training": ("training_view", "TrainingDashboard")}
+_dashboards: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_pictures: WeakKeyDictionary[Any, Picture] = WeakKeyDictionary()
 
 
 def _kernel() -> Any:
@@ -41,18 +41,19 @@ def headless() -> bool:
     return not asked and not os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 
 
-def mimebundle(search: Search, model_id: str, text: str) -> dict[str, Any]:
+def mimebundle(search: Any, model_id: str, text: str) -> dict[str, Any]:
     """What to show of a widget, by mime type.
 
     Args:
-        search: Whose picture stands where no widget can. model_id: The widget's. text: For a terminal.
+        search: A search or a training, whose picture stands where no widget can.
+        model_id: The widget's. text: For a terminal.
     """
     out = {**still(search), "text/plain": text}
     return out if headless() else {**out, **_live(model_id)}
 
 
-def bundle(search: Search) -> dict[str, Any]:
-    """What to show of a search, by mime type: its dashboard, where anybody can see it."""
+def bundle(search: Any) -> dict[str, Any]:
+    """What to show of a search or a training, by mime type: its dashboard, where anybody can see it."""
     return still(search) if headless() else {**still(search), **_live(dashboard_of(search).model_id)}
 
 
@@ -60,18 +61,20 @@ def _live(model_id: str) -> dict[str, Any]:
     return {OURS: {}, WIDGET: {"version_major": 2, "version_minor": 0, "model_id": model_id}}
 
 
-def dashboard_of(search: Search) -> Any:
-    """The dashboard that displaying a search shows: the same one each time, until it is closed."""
-    from emb_opt_widgets.widgets.dashboard import Dashboard
+def dashboard_of(search: Any) -> Any:
+    """The dashboard that displaying a search or a training shows: the same one each time, until it is closed."""
+    from emb_opt_widgets.widgets.feed import Feed
 
     known = _dashboards.get(search.controller)
     if known is None or known.comm is None:
-        known = _dashboards[search.controller] = Dashboard(search)
+        module, name = _DASHBOARDS[Feed.of(search).kind]
+        made = getattr(importlib.import_module(f"emb_opt_widgets.widgets.{module}"), name)
+        known = _dashboards[search.controller] = made(search)
     return known
 
 
-def show(search: Search) -> bool:
-    """Show a search as output of the running cell, with a picture that is drawn anew when it comes to rest.
+def show(search: Any) -> bool:
+    """Show a search or a training as output of the running cell, its picture drawn anew when it comes to rest.
 
     Returns:
         False where there is no kernel.
@@ -79,6 +82,6 @@ def show(search: Search) -> bool:
     if _kernel() is None:
         return False
     if search.controller not in _pictures:
-        _pictures[search.controller] = Picture(search.controller)
+        _pictures[search.controller] = Picture(search.controller, type(search).driven_by)
     _pictures[search.controller].publish(bundle(search))
     return True

@@ -4,8 +4,9 @@
  */
 
 import { Columns, type ColumnType } from "./columns";
+import { PRUNES, UPDATES } from "./fake_offers";
 import { idOf, mix } from "./fake_text";
-import type { Facts, Reply, Status, Strategy } from "./types";
+import type { Facts, Reply, Status } from "./types";
 
 export interface FakeOptions {
   /** How many nodes there are at the start. */
@@ -28,27 +29,6 @@ export const COLUMNS: Record<string, Record<string, ColumnType>> = {
 const OPERATORS = ["start", "kernel model", "neighbours", "gradient", "linear model", "person"];
 const PEAKS = [[0.7, 0.3, 4.4, 0.22], [-0.5, 0.6, 3.7, 0.3], [-0.3, -0.7, 3.9, 0.25], [0.5, -0.5, 3.1, 0.4]] as const;
 const START = 1_790_000_000;
-
-const UPDATES: Strategy[] = [
-  {
-    name: "portfolio", title: "Portfolio (default)",
-    parameters: [
-      { name: "n_active", type: "int", default: 9, doc: "How many queries are looked at in a round." },
-      { name: "explore", type: "float", default: 0.15, doc: "Share of calls spent away from the best." },
-      { name: "dry", type: "bool", default: false, doc: "Look further away where nothing new is found." },
-    ],
-  },
-  {
-    name: "rl", title: "RLUpdate",
-    parameters: [
-      { name: "lrs", type: "floats", default: [0.05, 0.1, 0.2], doc: "Step sizes: one new query for each." },
-      { name: "distance_penalty", type: "float", default: 0, doc: "How much to stay near the query." },
-      { name: "advantage", type: "choice", default: "norm", choices: ["norm", "center", "rank"], doc: "How scores become weights." },
-    ],
-  },
-];
-
-const PRUNES: Strategy[] = [{ name: "topk", title: "TopKPrune", parameters: [{ name: "k", type: "int", default: 9, doc: "Queries that stay." }] }];
 
 type Undo = { text: string; back: () => void; again: () => void };
 

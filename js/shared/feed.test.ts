@@ -81,6 +81,19 @@ describe("a page's feed", () => {
     await expect(acquireFeed(lost)).rejects.toThrow(/lost its search/);
   });
 
+  it("asks again when it hears nothing for long, and only then", () => {
+    const { release } = leaseFeed(model);
+    model.emit("msg:custom", ...rows(1, 0, [1]));
+    expect(model.of("hello")).toHaveLength(1);
+    vi.advanceTimersByTime(16_000);
+    expect(model.of("hello")).toHaveLength(1);
+    vi.advanceTimersByTime(15_000);
+    expect(model.of("hello")).toHaveLength(2);
+    release();
+    vi.advanceTimersByTime(60_000);
+    expect(model.of("hello")).toHaveLength(2);
+  });
+
   it("tells its views once a frame and then acknowledges every message", () => {
     const { feed, release } = leaseFeed(model);
     const changes: Change[] = [];

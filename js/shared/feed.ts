@@ -34,6 +34,8 @@ export interface Lease {
 
 const REGISTRY = Symbol.for("emb_opt_widgets.feeds");
 const PROTOCOL = 1;
+/** A page that hears nothing for so long asks whether it was taken for gone, in milliseconds. */
+const QUIET = 15_000;
 
 type Entry = { feed: LiveFeed; users: number };
 type Registry = Map<number, WeakMap<object, Entry>>;
@@ -79,6 +81,7 @@ class LiveFeed implements Feed {
   private pending = nothing();
   private unacknowledged: number[] = [];
   private readonly frame = oncePerFrame(() => this.draw());
+  private heardLately = true;
 
   constructor(private readonly model: FeedModel) {
     this.requests = new Requests((message) => this.post(message), () => this.frame.ask());
@@ -88,6 +91,7 @@ class LiveFeed implements Feed {
     this.ends.listen(document, "visibilitychange", () => this.wakeOrSleep());
     this.ends.listen(window, "pagehide", () => this.sleep());
     this.ends.listen(window, "pageshow", () => this.wakeOrSleep());
+    this.ends.every(QUIET, () => this.wonder());
     if (document.visibilityState === "visible") this.hello();
   }
 
@@ -163,6 +167,7 @@ class LiveFeed implements Feed {
   private apply(message: Delta, buffers: DataView[]): void {
     if (message.to && message.to !== this.client) return;
     this.requests.heard();
+    this.heardLately = true;
     const done = this.mirror.apply(message, buffers);
     for (const table of done.tables) this.pending.tables.add(table);
     this.pending.facts ||= done.facts;
@@ -198,6 +203,11 @@ class LiveFeed implements Feed {
 
   private hello(): void {
     this.requests.greet(() => ({ type: "hello", client: this.client, epoch: this.mirror.epoch, have: this.mirror.have() }));
+  }
+
+  private wonder(): void {
+    if (!this.heardLately && document.visibilityState === "visible") this.hello();
+    this.heardLately = false;
   }
 
   private wakeOrSleep(): void {

@@ -71,9 +71,29 @@ export function readTheme(el: HTMLElement): Theme {
   return theme;
 }
 
+/** When a host changes its theme, its style sheets come later than its attributes; after a change we look again, in milliseconds. */
+const LOOKS = [0, 100, 400, 1200];
+
+/** Calls `look` at each of `LOOKS` after the page's attributes or style sheets changed. */
+function watchHost(look: () => void): Dispose {
+  let timers: ReturnType<typeof setTimeout>[] = [];
+  const observer = new MutationObserver(() => {
+    for (const timer of timers) clearTimeout(timer);
+    timers = LOOKS.map((wait) => setTimeout(look, wait));
+  });
+  const attributes = { attributes: true, attributeFilter: ["class", "style", "data-jp-theme-light", "data-jp-theme-name", "data-eow-theme"] };
+  observer.observe(document.documentElement, attributes);
+  observer.observe(document.body, attributes);
+  observer.observe(document.head, { childList: true });
+  return () => {
+    observer.disconnect();
+    for (const timer of timers) clearTimeout(timer);
+  };
+}
+
 /**
- * Tells of the theme now and of every change, whatever caused it: a hidden element with a transition of 1 ms on its
- * colours hears of new values of the variables, also when a style sheet arrives late.
+ * Tells of the theme now and of every change, whatever caused it: the host's attributes and style sheets are watched, and
+ * a hidden element with a transition of 1 ms on its colours hears of new values that come by any other way.
  */
 export function watchTheme(el: HTMLElement, listener: (theme: Theme) => void): Dispose {
   const probe = probeIn(el);
@@ -88,8 +108,10 @@ export function watchTheme(el: HTMLElement, listener: (theme: Theme) => void): D
   const lists = QUERIES.map((query) => matchMedia(query));
   probe.addEventListener("transitionend", look);
   for (const list of lists) list.addEventListener("change", look);
+  const unwatch = watchHost(look);
   look();
   return () => {
+    unwatch();
     probe.removeEventListener("transitionend", look);
     for (const list of lists) list.removeEventListener("change", look);
     probe.remove();

@@ -401,3 +401,22 @@ def test_in_notebook_7_too(chrome: Any, context: Any, tmp_path: Path) -> None:
         assert [error for error in tab.errors if not any(other in error for other in THEIRS)] == []
         assert tab.dialogs == []
         tab.close()
+
+
+def test_a_dashboard_is_there_again_after_a_reload(lab: Lab, tab: Tab, notebook: Any) -> None:
+    book = notebook(SLOW, start("again"))
+    book.run(0)
+    book.run(1)
+    panel = open_panel(tab)
+    press(row(panel, "again"), "Dashboard")
+    pause = tab.page.locator(".eow-dashboard-tab").get_by_role("button", name=re.compile("Pause"))
+    pause.first.wait_for()
+    tab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save-all').then(() => null)")
+    tab.page.wait_for_timeout(2000)
+    tab.page.goto(re.sub(r"\?.*", "", tab.page.url))
+    pause.first.wait_for()
+    pause.first.click()
+    be(row(open_panel(tab), "again"), "paused")
+    open_path(tab, book.path)
+    tab.page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=book.path)
+    shut_down_all(tab)

@@ -20,8 +20,10 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in BUNDLES:
         (folder / f"{name}.js").write_text(f"export default {{ render() {{ return {name!r}; }} }};")
     front.code.cache_clear()
+    front.loader.cache_clear()
     front.styles.cache_clear()
     monkeypatch.setattr(front, "_BUILT", folder)
     yield folder
     front.code.cache_clear()
+    front.loader.cache_clear()
     front.styles.cache_clear()

@@ -68,6 +68,9 @@ class Viewer extends Widget {
     this.addClass("eow-viewer");
     this.build();
     context.fileChanged.connect(this.soon.ask);
+    const theme = new MutationObserver(() => this.paint());
+    theme.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+    this.disposer.add(() => theme.disconnect());
     void context.ready.then(this.soon.ask);
   }
 
@@ -104,6 +107,15 @@ class Viewer extends Widget {
     this.node.append(tools, this.frame);
   }
 
+  /** Shows the page in JupyterLab's colours. */
+  private paint(): void {
+    if (!this.shown) return;
+    const scheme = isDark() ? "dark" : "light";
+    this.frame.style.colorScheme = scheme;
+    const root = `<html data-jp-theme-light="${scheme === "light"}" style="color-scheme:${scheme}"`;
+    this.frame.srcdoc = this.shown.html.replace("<html", root);
+  }
+
   private async load(): Promise<void> {
     if (this.isDisposed) return;
     const turn = ++this.turn;
@@ -112,8 +124,7 @@ class Viewer extends Widget {
       const view = await fileView(this.settings, this.context.localPath);
       if (turn !== this.turn || this.isDisposed) return;
       this.shown = view;
-      this.frame.style.colorScheme = isDark() ? "dark" : "light";
-      this.frame.srcdoc = view.html;
+      this.paint();
       this.said.textContent = this.trans.__("Read-only, as the file was at %1", new Date().toLocaleTimeString());
     } catch (error) {
       if (turn !== this.turn || this.isDisposed) return;

@@ -74,7 +74,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const panel = addPanel(parts, shell, restorer);
     addCommands(parts, panel);
     addFiles(parts, restorer);
-    launcher?.add({ command: Commands.begin, category: "Notebook", rank: 90 });
+    launcher?.add({ command: Commands.begin, category: "Other", rank: 1 });
     if (statusBar) addStatus(parts, statusBar);
     addNotices(parts);
     followSettings(parts, settings, palette);

@@ -16,6 +16,8 @@ import { createStill, fit, shade } from "./still";
 export const VIEW = "application/vnd.emb-opt-widgets.view+json";
 export const WIDGET = "application/vnd.jupyter.widget-view+json";
 
+/** Tells the kernel that it may draw the picture beside a live view anew, for the notebook to keep. */
+const LASTING = '__import__("emb_opt_widgets.display").display.lasting()';
 /** Before the widget renderer, whose rank is -10. */
 const RANK = -20;
 const TELLING = new Set<string>(["comm_open", "comm_close"]);
@@ -97,6 +99,7 @@ class SearchView extends Panel implements IRenderMime.IRenderer {
       this.drop();
       this.live = this.liveView(id);
       this.addWidget(this.live);
+      kernel?.requestExecute({ code: LASTING, silent: true, store_history: false });
     } else if (!lives && !this.still) {
       this.drop();
       this.still = this.stillView();

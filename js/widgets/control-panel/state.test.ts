@@ -58,13 +58,13 @@ describe("buttons", () => {
 describe("the head", () => {
   it("says where a running search stands", () => {
     const head = headOf(facts({ status: "running", n_scored: 412, budget: 2000, n_rounds: 14, rate: 3.2, eta: 480, score_range: [5, 9.84], best: { row: 0, id: "Z1", score: 9.84, text: "" } }));
-    expect(head.calls + head.rest).toBe("412 of 2,000 calls · round 14 · 3.2 calls/s · about 8 min left");
+    expect(head.spent + head.rest).toBe("412 of 2,000 calls · round 14 · 3.2 calls/s · about 8 min left");
     expect(head).toMatchObject({ pill: "Running", best: "9.84", bestId: "Z1", progress: 0.206 });
   });
 
   it("does without a budget, and says why a search ended", () => {
     const head = headOf(facts({ status: "finished", n_scored: 1, budget: null, n_rounds: 2, n_failed: 3, reason: "Nothing new.\u202e" }));
-    expect(head.calls + head.rest).toBe("1 call · round 2 · 3 failed");
+    expect(head.spent + head.rest).toBe("1 call · round 2 · 3 failed");
     expect(head.progress).toBeNull();
     expect(head.reason).toBe("Nothing new.‹U+202E›");
     expect(spoken(facts({ status: "paused", n_scored: 5, budget: 10, best: null, reason: "" }))).toBe("Paused, 5 of 10 calls.");

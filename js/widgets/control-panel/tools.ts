@@ -1,8 +1,8 @@
 /** The row of buttons. Knows how they look, not what they do. */
 
-import { button, h, setAttribute, setDisabled, setText } from "../../shared/dom";
+import { button, h, setAttribute } from "../../shared/dom";
 import { createNote } from "./note";
-import { type ButtonLook, EDITING, STEERING, labelOf } from "./state";
+import { EDITING, STEERING, labelOf } from "./state";
 
 const KEYS: Record<string, string> = { undo: "u", branch: "b", prune: "p", restore: "r" };
 
@@ -40,11 +40,4 @@ export function createTools(): Tools {
     main, ...some("step", "stop"), gap(), ...some("undo", "redo"), editing, h("span", { class: "eow-push" }), color, settings, exports,
   );
   return { el, main, commands, note, color, by, settings, exports };
-}
-
-export function dress(el: HTMLButtonElement, look: ButtonLook): void {
-  if (el.firstChild) setText(el.firstChild, look.label);
-  setDisabled(el, look.disabled);
-  setAttribute(el, "aria-busy", look.busy ? "true" : null);
-  setAttribute(el, "title", look.title || null);
 }

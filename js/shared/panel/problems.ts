@@ -1,8 +1,8 @@
 /** What went wrong, one under the other, until each is dismissed. */
 
-import { h } from "../../shared/dom";
-import { block, line, plural } from "../../shared/format";
-import type { Problem } from "./state";
+import { h } from "../dom";
+import { block, line, plural } from "../format";
+import type { Problem } from "./asked";
 
 export function createProblems(dismiss: (id: number) => void): { el: HTMLElement; draw(problems: readonly Problem[]): void } {
   const rows = new Map<number, HTMLElement>();
