@@ -37,7 +37,7 @@ needs:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1): Python 3.10 or newer is needed; name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "make: '$(PYTHON)' cannot make environments: install its venv package (Debian: apt install python3-venv)"; exit 1; }
 	@command -v node >/dev/null || { echo "make: there is no 'node': install Node.js 20 or newer"; exit 1; }
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "make: 'node' is $$(node -v): Node.js 20 or newer is needed"; exit 1; }
+	@node -e 'process.exit(Number(+process.versions.node.split(".")[0] < 20))' || { echo "make: 'node' is $$(node -v): Node.js 20 or newer is needed"; exit 1; }
 	@command -v npm >/dev/null || { echo "make: there is no 'npm': install it (it comes with Node.js)"; exit 1; }
 
 $(PACKAGES): package.json package-lock.json | needs
