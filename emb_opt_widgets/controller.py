@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import replace
 from typing import Any
 
 from emb_opt_widgets.commands import Command, apply_command
@@ -170,19 +169,6 @@ class Controller:
         self._pause_after = pause_after
         self._thread = threading.Thread(target=self._work, name=f"eow-{self.state.config['name']}", daemon=True)
         self._thread.start()
-
-    def advance(self) -> bool:
-        """One stretch of a round without scoring, in the caller's thread; whether there is more to come."""
-        over = verdict(self.state)
-        ended = self.state.status is SearchStatus.FINISHED
-        if over is not None:
-            self.emit([] if ended else [over])
-            return False
-        if ended:
-            self.emit([ev.Resumed(self.state.until)])
-        for group in run_round(self.state, replace(self.parts(), score=None), lambda: True):
-            self.emit(group)
-        return self.state.status is not SearchStatus.FINISHED
 
     def parts(self) -> Parts:
         """What a round is made with, by the present configuration."""

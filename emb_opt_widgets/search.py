@@ -39,14 +39,16 @@ class Search:
         filter: `Items` to `(n,)` booleans, or to a list of filter responses. Asked once for each item.
         update: Turns scored queries into new queries: a strategy, or a function. None: the default strategy.
         prune: Decides which scored queries go on: a pruner, or a function. None: all.
-        k: Hits per query. None: 10, or as many items as there are.
+        k: Hits per query. None: 10, or as many items as there are. The default strategy does not use it where the
+            source can be read through: there it names the items themselves.
         queries: A number of random starts, drawn from the source by seed; a `(q, d)` array; or item ids.
         direction: "maximize" or "minimize".
         budget: Most unique items ever scored. None: no limit. Where an update's queries have converged and
             there is budget left, a run without a number of rounds goes on from items that none has found yet.
         seed: Of every random choice.
         executor: Where score calls run: any `concurrent.futures.Executor`. None: the search's own thread.
-        batch_size: Items per score call. None: all of a round at once, or one each with an executor.
+        batch_size: Items per score call. None: all of a round at once, or one each with an executor. The default
+            strategy's rounds are multiples of it, times the executor's workers.
         retries: How often a failing score call is repeated.
         timeout: Seconds a score call may take.
         on_error: "record": an item whose score fails is removed, with the error as the reason. "raise": the

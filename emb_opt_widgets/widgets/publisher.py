@@ -6,6 +6,7 @@ Knows nothing of searches: a live object is watched through `Watch`, a page is a
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -44,7 +45,7 @@ class Publisher:
         with self._woken:
             self._channels[id(channel)] = channel
             self._awake = True
-            if self._thread is None and self._threaded:
+            if self._thread is None and self._threaded and not sys.is_finalizing():
                 self._thread = threading.Thread(target=self._work, name="eow-publisher", daemon=True)
                 self._thread.start()
             self._woken.notify()

@@ -113,6 +113,6 @@ def _readable(marks: Sequence[tuple[int, str]], right: float) -> list[tuple[int,
     """Those marks whose words do not run into the one before."""
     out: list[tuple[int, str]] = []
     for call, word in marks:
-        if (not out or call - out[-1][0] >= _LABEL_EVERY * right) and call <= right * 0.9:
+        if (not out or call - out[-1][0] >= _LABEL_EVERY * right) and call <= right * 0.86:
             out.append((call, word))
     return out

@@ -41,7 +41,7 @@ class TrainingDashboard(LiveWidget):
         return [Bundle("training", self._feed)]
 
     def _classes(self) -> Sequence[str]:
-        return ("eow-dashboard", "eow-training-dashboard")
+        return ("eow-training-dashboard",)
 
     @property
     def training(self) -> Any:

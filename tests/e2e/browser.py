@@ -30,7 +30,7 @@ _SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
 _PATIENCE = 30.0
-_QUIET = ("favicon.ico", "api/nbconvert", "api/contents/.ipynb_checkpoints")
+_QUIET = ("favicon.ico", "Could not restore the debugger state")
 
 
 def chromium() -> str | None:

@@ -29,7 +29,8 @@ def test_rows_are_places_of_first_appearance(batches: list[list[int | str]]) -> 
         assert table.rows(ids).tolist() == [plain.index(i) for i in batch]
     for item_id in (*plain, 61, -7, "zz9", 2**41):
         assert table.row(item_id) == (plain.index(item_id) if item_id in plain else None)
-    assert table.rows(as_ids([61, -7, 2**41])).tolist() == [-1, -1, -1]
+    strangers = [i for i in (61, -7, 2**41) if i not in plain]
+    assert table.rows(as_ids(strangers)).tolist() == [-1] * len(strangers)
 
 
 @given(values=st.lists(st.integers(0, 20), max_size=40))

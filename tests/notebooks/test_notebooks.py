@@ -35,6 +35,7 @@ def test_there_are_notebooks():
     assert [path.name for path in NOTEBOOKS] == [
         "01_first_search.ipynb",
         "02_from_emb_opt.ipynb",
+        "03_live_search.ipynb",
         "04_train_and_search.ipynb",
     ]
 

@@ -42,7 +42,7 @@ def test_outside_a_notebook_no_widget_is_made_and_nothing_imported():
         "search.run(progress=False)\nassert len(search._repr_mimebundle_()) == 2\n"
         "import sys\nprint([name for name in ('ipywidgets', 'anywidget', 'bqplot', 'pandas') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
 
@@ -83,8 +83,18 @@ def test_without_the_widget_packages_the_picture_stands_alone(missing):
         "except ImportError:\n    pass\n"
         "print(sorted(search._repr_mimebundle_()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "['text/html', 'text/plain']"
+
+
+def test_a_program_that_leaves_widgets_open_ends(built):
+    code = SEARCH + (
+        "from pathlib import Path\nimport emb_opt_widgets.widgets.front as front\n"
+        f"front._BUILT = Path({str(built)!r})\n"
+        "search.run(progress=False)\ndashboard = eow.widgets.Dashboard(search)\nprint('done')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "done"
 
 
 def test_who_shows_searches_can_be_chosen(search, monkeypatch):

@@ -60,18 +60,19 @@ export function lossPlot(table: Table, facts: TrainingFacts | null, log: boolean
   const [told, whole, low, high] = [steps.column("interpretable_loss"), steps.column("loss"), steps.column("low"), steps.column("high")];
   const values = told.map((value, i) => (Number.isNaN(value) ? at(whole, i) : value));
   const smooth = smoothed(values, spanOf(values.length));
-  const usable = log ? (extent(low)?.[0] ?? 0) > 0 : false;
+  const above = extent(low.filter((value) => value > 0), high.filter((value) => value > 0));
+  const usable = log && above !== null;
   const skipped = steps.column("skipped").reduce((sum, one) => sum + one, 0);
   const isTold = told.some(Number.isFinite);
   const ends = `from ${brief(values.find(Number.isFinite) ?? Number.NaN)} to ${brief(latest(smooth))}`;
   return {
     title: "Loss",
-    says: [isTold ? "−log P of the own document" : "", skipped ? `${format.plural(skipped, "step")} skipped` : "", log && !usable ? "not above zero: no log" : ""].filter(Boolean).join(" · "),
+    says: [isTold ? "−log P of the own document" : "", skipped ? `${format.plural(skipped, "step")} skipped` : "", log && !usable && values.length ? "not above zero: no log" : ""].filter(Boolean).join(" · "),
     empty: "No steps yet.",
     xs: steps.to, until: Math.max(facts?.step ?? 0, 1),
     lines: [{ name: "each", ys: values, tone: "raw" }, { name: "smoothed", ys: smooth, tone: "main" }],
     ...(steps.to.length && steps.from.some((from, i) => from !== steps.to[i]) ? { band: { low, high } } : {}),
-    range: extent(low, high), log: usable,
+    range: usable ? above : extent(low, high), log: usable,
     summary: values.length ? `Loss ${ends}, smoothed, in ${format.plural(facts?.step ?? 0, "step")}.` : "No steps yet.",
     read: (i) => {
       const rows: [string, string][] = [["smoothed", brief(at(smooth, i))], [steps.from[i] === steps.to[i] ? "this step" : "mean", brief(at(values, i))]];

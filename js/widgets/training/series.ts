@@ -60,5 +60,9 @@ export function extent(...lists: readonly (readonly number[])[]): [number, numbe
 
 /** The last value that is a number. */
 export function latest(values: readonly number[]): number {
-  return values.findLast((value) => Number.isFinite(value)) ?? Number.NaN;
+  for (let i = values.length - 1; i >= 0; i--) {
+    const value = values[i];
+    if (value !== undefined && Number.isFinite(value)) return value;
+  }
+  return Number.NaN;
 }
