@@ -9,7 +9,7 @@ import pytest
 
 from emb_opt_widgets.widgets import front
 
-BUNDLES = "control-panel query-tree embedding-map results-table event-log details chart-head".split()
+BUNDLES = "control-panel query-tree embedding-map results-table event-log details chart-head training".split()
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ function layout(plot: Plot, width: number): Laid {
   const range = plot.range ?? [0, 1];
   const beside = plot.right || plot.lines.some((line) => line.label) ? BESIDE : EDGE.right;
   const [bottom, end] = [HEIGHT - EDGE.bottom, width - beside];
-  const x = linear([0, plot.until], EDGE.left, end, Math.max(2, Math.min(6, Math.floor(width / 90))));
+  const x = linear([0, plot.until], EDGE.left, end, Math.max(3, Math.min(8, Math.floor(width / 65))));
   const [low, high] = range;
   const room = plot.bars || low === 0 ? 0 : (high - low) * 0.04;
   const left = plot.log ? logarithmic(range, bottom, EDGE.top, 5) : linear([low - room, high + room], bottom, EDGE.top, 5);

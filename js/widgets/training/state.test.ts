@@ -108,7 +108,7 @@ describe("the charts", () => {
     expect([plot.log, plot.says]).toEqual([false, "not above zero: no log"]);
   });
 
-  it("have a line for each k, the watched one first among them, and the best", () => {
+  it("have a line for each k, the watched one in full, and mark the best", () => {
     const table = new Columns();
     table.grow(2);
     for (const [row, step, one, ten] of [[0, 10, 0.1, 0.5], [1, 20, 0.2, 0.4]] as const) {
