@@ -1,7 +1,8 @@
-"""One front-end bundle over a feed: what the widgets are made of. Knows no searches."""
+"""Front-end bundles, and a view of a feed by one of them: what the widgets are made of. Knows no searches."""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import anywidget
@@ -10,10 +11,42 @@ import traitlets
 
 from emb_opt_widgets.widgets.front import code, loader, styles
 
-__all__ = ["Bundle", "ChartHead"]
+__all__ = ["ChartHead", "FeedView"]
+
+_made: dict[tuple[str, ...], Bundle] = {}
+_making = threading.Lock()
 
 
 class Bundle(anywidget.AnyWidget):
+    """The code and the looks of a kind of view; one each a kernel, without a view of its own.
+
+    Args:
+        name: The bundle's. sheets: Further style sheets.
+    """
+
+    _esm = "export default {};"
+    _css = traitlets.Unicode().tag(sync=True)
+    code = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, name: str, *sheets: str) -> None:
+        super().__init__(code=code(name), _css=styles(name, *sheets), _anywidget_id=f"emb_opt_widgets.{name}.bundle")
+
+    @classmethod
+    def of(cls, name: str, *sheets: str) -> Bundle:
+        """The kernel's, made on first use.
+
+        Raises:
+            StateError: It was not built.
+        """
+        with _making:
+            key = (loader(name), *sheets)
+            known = _made.get(key)
+            if known is None or known.comm is None:
+                known = _made[key] = cls(name, *sheets)
+            return known
+
+
+class FeedView(anywidget.AnyWidget):
     """A view of a feed.
 
     Args:
@@ -21,8 +54,7 @@ class Bundle(anywidget.AnyWidget):
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-    code = traitlets.Unicode().tag(sync=True)
+    bundle = traitlets.Unicode().tag(sync=True)
     feed = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
 
     def __init__(self, name: str, feed: ipywidgets.Widget) -> None:
@@ -40,8 +72,7 @@ class ChartHead(anywidget.AnyWidget):
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-    code = traitlets.Unicode().tag(sync=True)
+    bundle = traitlets.Unicode().tag(sync=True)
     feed = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     chart = traitlets.Enum(("histogram", "trace")).tag(sync=True)
     scale = traitlets.Enum(("linear", "log"), "linear").tag(sync=True)
@@ -51,10 +82,9 @@ class ChartHead(anywidget.AnyWidget):
 
 
 def _front(name: str, *sheets: str) -> dict[str, Any]:
-    """The traits that make a widget a view: its module, its bundle, its looks."""
+    """The traits that make a widget a view: its module, and the name of its bundle, which closes with no view."""
     return {
         "_esm": loader(name),
-        "code": code(name),
-        "_css": styles(name, *sheets),
+        "bundle": f"IPY_MODEL_{Bundle.of(name, *sheets).model_id}",
         "_anywidget_id": f"emb_opt_widgets.{name}",
     }

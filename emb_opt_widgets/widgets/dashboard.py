@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from emb_opt_widgets.widgets.base import SearchWidget
-from emb_opt_widgets.widgets.bundle import Bundle
+from emb_opt_widgets.widgets.bundle import FeedView
 from emb_opt_widgets.widgets.score_histogram import ScoreHistogram
 from emb_opt_widgets.widgets.score_trace import ScoreTrace
 
@@ -24,11 +24,11 @@ class Dashboard(SearchWidget):
     def _views(self) -> Sequence[ipywidgets.Widget]:
         self._charts = ScoreHistogram(self._search), ScoreTrace(self._search)
         charts = ipywidgets.VBox(self._charts, _dom_classes=("eow-side",))
-        tree = Bundle("query-tree", self._feed)
+        tree = FeedView("query-tree", self._feed)
         return [
-            Bundle("control-panel", self._feed),
+            FeedView("control-panel", self._feed),
             ipywidgets.Box([tree, charts], _dom_classes=("eow-middle",)),
-            Bundle("details", self._feed),
+            FeedView("details", self._feed),
         ]
 
     def _classes(self) -> Sequence[str]:

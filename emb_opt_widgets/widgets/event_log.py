@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from emb_opt_widgets.widgets.base import SearchWidget
-from emb_opt_widgets.widgets.bundle import Bundle
+from emb_opt_widgets.widgets.bundle import FeedView
 
 __all__ = ["EventLog"]
 
@@ -20,4 +20,4 @@ class EventLog(SearchWidget):
     """
 
     def _views(self) -> Sequence[ipywidgets.Widget]:
-        return [Bundle("event-log", self._feed)]
+        return [FeedView("event-log", self._feed)]

@@ -1,8 +1,9 @@
 """The front-end code of the widgets, as text: built from `js/`, read when a widget is first made.
 
 Text, not paths: anywidget watches paths and then never lets go of a widget. And not the bundle itself as a widget's
-module: anywidget makes a module for every model, and a page never lets go of a module. So each widget's module is a
-`loader`, which evaluates the bundle once a page.
+module: anywidget makes a module for every model, and a page never lets go of a module, nor of a closed model's traits.
+So a bundle is one model of the kernel's (`Bundle` in `bundle.py`), and each widget's module is a `loader`, which
+evaluates it once a page.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ __all__ = ["code", "loader", "styles"]
 _BUILT = Path(__file__).with_name("static")
 _OWN = Path(__file__).with_name("styles")
 _LOADER = """const bundles = (globalThis[Symbol.for("emb_opt_widgets.bundles")] ??= new Map());
-function load(code) {
+async function load(model) {
+  const bundle = await model.widget_manager.get_model(model.get("bundle").slice("IPY_MODEL_".length));
   if (!bundles.has("KEY")) {
-    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const url = URL.createObjectURL(new Blob([bundle.get("code")], { type: "text/javascript" }));
     bundles.set("KEY", import(url).finally(() => URL.revokeObjectURL(url)));
   }
   return bundles.get("KEY");
 }
 export default {
   async render(context) {
-    return (await load(context.model.get("code"))).default.render(context);
+    return (await load(context.model)).default.render(context);
   },
 };
 """
@@ -45,7 +47,7 @@ def code(name: str) -> str:
 
 @cache
 def loader(name: str) -> str:
-    """The module of a widget that has its bundle in the trait `code`.
+    """The module of a widget whose trait `bundle` names the model of its bundle.
 
     Raises:
         StateError: It was not built.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import ipywidgets
 
 from emb_opt_widgets.widgets.base import SearchWidget
-from emb_opt_widgets.widgets.bundle import Bundle
+from emb_opt_widgets.widgets.bundle import FeedView
 
 __all__ = ["QueryTreeView"]
 
@@ -20,4 +20,4 @@ class QueryTreeView(SearchWidget):
     """
 
     def _views(self) -> Sequence[ipywidgets.Widget]:
-        return [Bundle("query-tree", self._feed)]
+        return [FeedView("query-tree", self._feed)]

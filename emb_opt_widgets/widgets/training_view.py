@@ -9,7 +9,7 @@ import ipywidgets
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.widgets.base import LiveWidget
-from emb_opt_widgets.widgets.bundle import Bundle
+from emb_opt_widgets.widgets.bundle import FeedView
 
 __all__ = ["TrainingDashboard"]
 
@@ -38,7 +38,7 @@ class TrainingDashboard(LiveWidget):
         super().__init__(training)
 
     def _views(self) -> Sequence[ipywidgets.Widget]:
-        return [Bundle("training", self._feed)]
+        return [FeedView("training", self._feed)]
 
     def _classes(self) -> Sequence[str]:
         return ("eow-training-dashboard",)
