@@ -1,7 +1,7 @@
 """Shown and closed two hundred times, a dashboard leaves nothing in the kernel, and little in the page.
 
-Running a cell again in JupyterLab costs memory, nodes and listeners by itself, ipywidgets keep a closed model, and bqplot keeps some
-nodes of a closed figure.
+Running a cell again in JupyterLab costs memory, nodes and listeners by itself; ipywidgets keeps closed models, and
+bqplot some nodes of a closed figure.
 """
 
 from __future__ import annotations
