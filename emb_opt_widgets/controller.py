@@ -379,6 +379,8 @@ class Controller:
                 waiting = len(self.waiting())
                 told = f"Waiting for the scores of {waiting} items: tell(items, scores)."
                 return told if waiting else "ask() hands out the next items to score."
+            if self.state.ending == Ending.BUDGET.name and self.state.calls_left != 0:
+                return "The budget was raised. run() goes on."
             failed = self.state.n_failed
             if not failed:
                 return self.state.reason

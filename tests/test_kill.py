@@ -89,7 +89,8 @@ def wait_for_progress(process: subprocess.Popen[str], ledger: Path, chance: rand
 
 
 INTERRUPTED = """
-import numpy as np, time
+import numpy as np, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have set it aside
 import emb_opt_widgets as eow
 
 def score(items):

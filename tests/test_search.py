@@ -298,3 +298,13 @@ def test_a_spreadsheet_runs_no_formula(tmp_path: Path) -> None:
 def test_progress_bar_reaches_the_end(search: eow.Search, capsys: pytest.CaptureFixture[str]) -> None:
     search.run(rounds=3)
     assert "100%" in capsys.readouterr().err
+
+
+def test_a_raised_budget_is_said(library: np.ndarray, counted: Counted) -> None:
+    search = eow.Search(library, counted, update=RL, k=5, queries=4, budget=10)
+    search.run(progress=False)
+    assert search.reason.startswith("The budget is spent.")
+    search.set(budget=20)
+    assert search.reason == "The budget was raised. run() goes on."
+    search.run(progress=False)
+    assert search.n_scored == 20 and search.reason.startswith("The budget is spent.")

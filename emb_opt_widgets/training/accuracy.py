@@ -10,11 +10,13 @@ import torch
 
 from emb_opt_widgets.engine.protocols import Source
 from emb_opt_widgets.errors import InputError, StateError
-from emb_opt_widgets.training.ids import as_codes
-from emb_opt_widgets.training.ranking import Tally, blocks_of, finite_rows, pair_scores, pair_slack
+from emb_opt_widgets.training.ids import as_codes, check_alike
+from emb_opt_widgets.training.ranking import Tally, blocks_of, coarser, finite_rows, pair_scores, pair_slack
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["TopKAccuracy"]
 
+_LEAST_HITS = 50
 _NOWHERE = torch.iinfo(torch.int64).max
 
 
@@ -24,13 +26,15 @@ class TopKAccuracy(torch.nn.Module):
     By scores: a hit at k where fewer than k candidates score strictly more than the positive. By ids: a hit where any
     of the first k candidates has the positive's id, equal scores going by column. A score is the inner product, the
     largest over a query's heads. Both ways go through one computation (see `ranking`), so that a vector that is
-    looked for among candidates that hold it is always found first, or beside its equals.
+    looked for among candidates that hold it is always found first, or beside its equals. Where positives and
+    candidates differ in precision, both are rounded to the coarser one before they are scored: what was one vector
+    is one again.
 
     `update` counts a batch, `compute` gives the mean of all counted, `reset` begins anew; called, it counts a batch and
     returns that batch's own mean.
 
     Args:
-        ks: Places to count at.
+        ks: Places to count at, or one.
 
     Raises:
         InputError: A k that is not a whole number of at least 1, or none.
@@ -39,12 +43,12 @@ class TopKAccuracy(torch.nn.Module):
     hits: torch.Tensor
     weight: torch.Tensor
 
-    def __init__(self, ks: Sequence[int] = (1, 5, 10, 50, 100)) -> None:
+    def __init__(self, ks: int | Sequence[int] = (1, 5, 10, 50, 100)) -> None:
         super().__init__()
-        whole = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k >= 1 for k in ks)
-        if not len(ks) or not whole:
+        given = list(ks) if isinstance(ks, (Sequence, np.ndarray)) else [ks]
+        self.ks = tuple(k for k in map(as_whole, given) if k is not None)
+        if not given or len(self.ks) < len(given):
             raise InputError("ks is not usable", expected="whole numbers, at least 1", got=repr(ks))
-        self.ks = tuple(int(k) for k in ks)
         self.register_buffer("hits", torch.zeros(len(self.ks), dtype=torch.float64))
         self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
 
@@ -63,16 +67,18 @@ class TopKAccuracy(torch.nn.Module):
         Args:
             queries: `(B, D)`, or `(B, H, D)` where the candidates are a tensor or an array.
             candidates: What is searched: `(N, D)`, a tensor or an array (a memory map, too), or a `Source`. The
-                candidates of a source are its first `max(ks)` hits: for scores to mean anything it must rank by
-                the inner product (metric "ip"; or any, where all vectors have length 1).
+                candidates of a source are its first `max(ks)` hits (at least 50, by scores); by scores it must rank
+                by the inner product (metric "ip").
             positives: `(B, D)` embeddings of the queries' own items: count by scores.
             positive_ids: `(B,)` their ids: count by ids instead.
-            candidate_ids: `(N,)` ids of the candidates. None: the row numbers. A source has its own.
+            candidate_ids: `(N,)` ids of the candidates, with `positive_ids`. None: the row numbers. A source has its
+                own.
             sample_weight: `(B,)` weights of the queries, at least 0.
 
         Raises:
             InputError: Shapes that do not fit, vectors that are not finite, neither or both of `positives` and
-                `positive_ids`, or a source that ranks otherwise.
+                `positive_ids`, ids that nothing would look at or that cannot be equal (text and numbers), or a
+                source that ranks otherwise.
         """
         places = self._places(queries, candidates, positives, positive_ids, candidate_ids).to(self.hits.device)
         weight = _weights(sample_weight, len(places)).to(self.hits.device)
@@ -116,17 +122,24 @@ class TopKAccuracy(torch.nn.Module):
                 got="neither" if positives is None else "both",
             )
         heads = _with_heads(queries)
+        searched = isinstance(candidates, Source) and not isinstance(candidates, (torch.Tensor, np.ndarray))
+        if candidate_ids is not None and (searched or positives is not None):
+            raise InputError(
+                "candidate_ids would not be looked at",
+                expected="candidate_ids with positive_ids, and candidates that are a tensor or an array",
+                got="a source, which has its own ids" if searched else "positives",
+            )
         if positives is not None:
             _check_positives(positives, heads)
-        if isinstance(candidates, Source) and not isinstance(candidates, (torch.Tensor, np.ndarray)):
+        if searched:
             return self._in_source(heads, candidates, positives, positive_ids)
         array = _as_rows(candidates, heads.shape[-1])
         if positives is not None:
             return _placed(heads, array, positives.detach(), None)
         wanted = as_codes(positive_ids, len(heads), "positive_ids").to(heads.device)
-        codes = (
-            torch.arange(len(array)) if candidate_ids is None else as_codes(candidate_ids, len(array), "candidate_ids")
-        )
+        numbers = np.arange(len(array)) if candidate_ids is None else candidate_ids
+        check_alike("positive_ids", positive_ids, "candidate_ids, or the row numbers without them,", numbers)
+        codes = as_codes(numbers, len(array), "candidate_ids")
         return _placed_by_id(heads, array, wanted, codes.to(heads.device))
 
     def _in_source(self, heads: torch.Tensor, source: Source, positives: Any, positive_ids: Any) -> torch.Tensor:
@@ -134,19 +147,25 @@ class TopKAccuracy(torch.nn.Module):
             raise InputError(
                 "A source is searched by one vector a query", expected="queries (B, D)", got="several heads"
             )
+        if positives is not None:
+            _check_metric(source)
         finite_rows("queries", heads)
         queries = heads[:, 0].cpu()
-        hits = source.search(queries.to(torch.promote_types(queries.dtype, torch.float32)).numpy(), max(self.ks))
+        most = max(self.ks) if positives is None else max(*self.ks, _LEAST_HITS)
+        hits = source.search(queries.to(torch.promote_types(queries.dtype, torch.float32)).numpy(), most)
         counts = torch.from_numpy(np.diff(hits.offsets))
         rows = torch.repeat_interleave(torch.arange(len(queries)), counts)
         if positive_ids is not None:
             wanted = as_codes(positive_ids, len(queries), "positive_ids").cpu()
+            check_alike("positive_ids", positive_ids, "the source's ids", hits.ids)
             place = torch.arange(len(rows)) - torch.from_numpy(hits.offsets[:-1].copy())[rows]
             place = torch.where(as_codes(hits.ids) == wanted[rows], place, _NOWHERE)
             return torch.full((len(queries),), _NOWHERE).scatter_reduce(0, rows, place, "amin")
         names, which = np.unique(hits.ids, return_inverse=True)
         vectors = torch.tensor(source.fetch(names).embeddings)[torch.from_numpy(which)]
-        return _placed_among_hits(queries, rows, vectors, positives.detach().cpu())
+        positives = positives.detach().cpu()
+        dtype = coarser(vectors.dtype, positives.dtype)
+        return _placed_among_hits(queries, rows, vectors.to(dtype), positives.to(dtype))
 
 
 def _with_heads(queries: Any) -> torch.Tensor:
@@ -194,9 +213,10 @@ def _weights(sample_weight: Any, n: int) -> torch.Tensor:
 def _placed(
     heads: torch.Tensor, candidates: Any, positives: torch.Tensor, columns: torch.Tensor | None
 ) -> torch.Tensor:
-    tally = Tally(heads, positives.to(heads.device), columns)
+    dtype = coarser(torch.as_tensor(candidates[:1]).dtype, positives.dtype)
+    tally = Tally(heads, positives.to(heads.device, dtype), columns)
     for first, block in blocks_of(candidates, len(heads), heads):
-        tally.add(block, first)
+        tally.add(block.to(dtype), first)
     return tally.before
 
 
@@ -239,6 +259,16 @@ def _placed_among_hits(
     return torch.zeros(len(queries), dtype=torch.int64).index_add_(0, rows, before)
 
 
+def _check_metric(source: Any) -> None:
+    """A source that says how it ranks is taken at its word."""
+    metric = getattr(source, "metric", "ip")
+    if metric != "ip":
+        raise InputError(
+            "The source does not rank by the inner product", expected="metric='ip'", got=f"metric={metric!r}",
+            hint="Make it with metric='ip', or count by positive_ids",
+        )  # fmt: skip
+
+
 def _check_ranking(rows: torch.Tensor, scores: torch.Tensor, scale: torch.Tensor) -> None:
     """A source that ranks by another measure would give a wrong count without a sign of it."""
     rise = torch.where(rows[1:] == rows[:-1], scores[1:] - scores[:-1], -torch.inf)
@@ -247,5 +277,5 @@ def _check_ranking(rows: torch.Tensor, scores: torch.Tensor, scale: torch.Tensor
             "The source does not rank by the inner product",
             expected="hits in falling order of their inner product with the query",
             got="another order",
-            hint="Make it with metric='ip', give all vectors length 1, or count by positive_ids",
+            hint="Make it with metric='ip', or count by positive_ids",
         )

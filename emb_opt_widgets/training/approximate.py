@@ -6,19 +6,21 @@ import torch
 from torch import Tensor
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["approximate_top_k", "block_starts", "blocks", "check_top_k"]
 
 
 def check_top_k(top_k: int | None) -> int | None:
-    """The number as it is, if it is one.
+    """The number, if it is one.
 
     Raises:
         InputError: It is neither None nor a positive integer.
     """
-    if top_k is not None and (type(top_k) is not int or top_k < 1):
+    found = None if top_k is None else as_whole(top_k)
+    if top_k is not None and found is None:
         raise InputError("Wrong top_k", expected="a positive integer, or None for all columns", got=repr(top_k))
-    return top_k
+    return found
 
 
 def blocks(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from emb_opt_widgets.engine.config import function_name
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.accuracy import TopKAccuracy
 from emb_opt_widgets.training.batches import Batch, Batches, Cursor, as_batches, placed, rows_in
 from emb_opt_widgets.training.cache import NegativeCache
 from emb_opt_widgets.training.cache_loss import CacheLoss
+from emb_opt_widgets.training.fingerprint import name_of, options_of
 from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.learner import HeldOut, Learner, Parts, Settings, fields_of
-from emb_opt_widgets.training.objective import CacheObjective, InBatchObjective, Objective, fitting_cache
+from emb_opt_widgets.training.objective import CacheObjective, InBatchObjective, Objective, fitting_cache, has_ids
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
 from emb_opt_widgets.training.towers import DTYPES, chosen_device
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["Ingredients", "assembled", "checked_config"]
 
@@ -79,10 +79,11 @@ def checked_config(**given: Any) -> dict[str, Any]:
 def _whole(name: str, value: Any, least: int, optional: bool) -> int | None:
     if value is None and optional:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+    found = as_whole(value, least)
+    if found is None:
         also = ", or None" if optional else ""
         raise InputError(f"{name} is not usable", expected=f"a whole number, at least {least}{also}", got=repr(value))
-    return int(value)
+    return found
 
 
 def assembled(given: Ingredients, config: Mapping[str, Any]) -> tuple[Learner, dict[str, Any]]:
@@ -123,7 +124,8 @@ def assembled(given: Ingredients, config: Mapping[str, Any]) -> tuple[Learner, d
         "pairs": batches.n_pairs,
         "held_out": None if held_out is None else rows_in(held_out.query),
         "parameters": sum(p.numel() for group in optimizer.param_groups for p in group["params"]),
-        "loss": function_name(type(loss) if isinstance(loss, nn.Module) else loss),
+        "loss": name_of(loss),
+        "loss_options": options_of(loss),
         "caches": {name: cache.capacity for name, cache in caches.items()},
     }
     return Learner(parts, batches, settings, held_out), described
@@ -135,10 +137,12 @@ def _caches(given: Ingredients, batches: Batches, seed: int, device: torch.devic
         return {}
     if isinstance(caches, NegativeCache):
         caches = {"cache": caches}
-    if isinstance(caches, int) and not isinstance(caches, bool) and caches >= 1:
+    if isinstance(caches, nn.ModuleDict):
+        caches = dict(caches.items())
+    if (capacity := as_whole(caches)) is not None:
         first = Cursor(batches, seed).take()
         batch = Batch(**{name: placed(value, device) for name, value in fields_of(first)})
-        caches = {"cache": fitting_cache(caches, given.doc_net, batch)}
+        caches = {"cache": fitting_cache(capacity, given.doc_net, batch, given.loss)}
     usable = isinstance(caches, Mapping) and caches and all(isinstance(c, NegativeCache) for c in caches.values())
     if not usable:
         raise InputError(
@@ -154,8 +158,7 @@ def _objective(
 ) -> tuple[Callable[..., Any], Objective]:
     loss = given.loss
     if loss is None and caches:
-        has_ids = all("id" in cache.data for cache in caches.values())
-        loss = CacheLoss(id_field="id" if has_ids else None)
+        loss = CacheLoss(id_field="id" if all(map(has_ids, caches.values())) else None)
     elif loss is None:
         loss = RetrievalLoss()
     if not callable(loss):

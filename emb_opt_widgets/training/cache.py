@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.cache_rows import Rows, check_add, check_fields, check_refresh
 from emb_opt_widgets.training.duplicates import first_of_each, key_matrix, not_among
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["NegativeCache"]
 
@@ -59,19 +60,20 @@ class NegativeCache(nn.Module):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
-        if type(capacity) is not int or not 1 <= capacity < 1 << 31:
+        rows = as_whole(capacity)
+        if rows is None or rows >= 1 << 31:
             raise InputError("Wrong capacity of a cache", expected="a positive number of rows", got=repr(capacity))
         declared = check_fields(fields, dtype or torch.get_default_dtype())
         keys = (unique_by,) if isinstance(unique_by, str) else tuple(unique_by)
         if not set(keys) <= set(declared):
             raise InputError("unique_by names fields that are not there", expected=", ".join(declared), got=keys)
-        self.capacity = capacity
+        self.capacity = rows
         self.refresh_resets_age = refresh_resets_age
         self.unique_by = keys
         for name, field in declared.items():
-            self.register_buffer(_PREFIX + name, torch.zeros(capacity, *field.shape, dtype=field.dtype, device=device))
-        self.register_buffer("age", torch.zeros(capacity, dtype=torch.int32, device=device))
-        self.register_buffer("valid", torch.zeros(capacity, dtype=torch.bool, device=device))
+            self.register_buffer(_PREFIX + name, torch.zeros(rows, *field.shape, dtype=field.dtype, device=device))
+        self.register_buffer("age", torch.zeros(rows, dtype=torch.int32, device=device))
+        self.register_buffer("valid", torch.zeros(rows, dtype=torch.bool, device=device))
         self._names = tuple(declared)
 
     @property

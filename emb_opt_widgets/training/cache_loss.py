@@ -38,7 +38,7 @@ __all__ = ["CacheLoss", "CacheLossOutput"]
 
 @dataclass(frozen=True, slots=True)
 class CacheLossOutput:
-    """What a cache loss returns; the first three are `()`, or `(B,)` with reduction "none".
+    """What a cache loss returns: attributes, no tuple. The first three are `()`, or `(B,)` with reduction "none".
 
     Attributes:
         training_loss: (1 − P⁺)(s⁻ − s⁺): descend on this; its value means nothing, and may be negative.
@@ -68,7 +68,8 @@ class CacheLoss(nn.Module):
         embedding_field: The caches' field that is scored.
         score_transform: t of the scores, element by element, such as `Temperature`; parameters in it get gradients.
         top_k: Only the best of each of so many contiguous blocks of rows compete. None: all rows.
-        retrieval: `(B, N)` scores to `(B,)` columns; −inf is what may not be drawn. None: `GumbelMax()`.
+        retrieval: `(B, N)` scores to `(B,)` columns, a tensor, an array or a list; −inf is what may not be
+            drawn. None: `GumbelMax()`.
         reduction: "mean", "sum" or "none", over the queries.
         id_field: Field `()` of integer ids. With it a query's own positives do not compete with it, and of several
             copies of an item only the youngest competes; `positive_ids` is then needed.
@@ -100,7 +101,7 @@ class CacheLoss(nn.Module):
         doc_net: Callable[[Mapping[str, Tensor]], Tensor],
         queries: Tensor,
         positives: Tensor,
-        caches: Mapping[str, NegativeCache],
+        caches: Mapping[str, NegativeCache] | nn.ModuleDict,
         positive_ids: Any = None,
     ) -> CacheLossOutput:
         """The loss of a batch.
@@ -108,7 +109,7 @@ class CacheLoss(nn.Module):
         Args:
             doc_net: Document tower: all fields of the drawn rows, field to `(m, …)`, to embeddings `(m, D)`.
             queries: `(B, D)`. positives: `(B, D)`, the embedding of each query's item.
-            caches: Name to cache; all with the same fields.
+            caches: Name to cache, a mapping or an `nn.ModuleDict`; all with the same fields.
             positive_ids: `(B,)` or `(B, P)` integers, ids of what is right for each query.
 
         Raises:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["Field", "Rows", "check_add", "check_fields", "check_refresh"]
 
@@ -61,8 +62,9 @@ def _field(name: str, given: Any, dtype: torch.dtype) -> Field:
     shape = given
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], torch.dtype):
         shape, dtype = given
-    sizes = (shape,) if isinstance(shape, int) and not isinstance(shape, bool) else shape
-    if not isinstance(sizes, (tuple, list)) or any(type(size) is not int or size < 1 for size in sizes):
+    given_sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    sizes = [size for size in map(as_whole, given_sizes) if size is not None]
+    if len(sizes) < len(given_sizes):
         raise InputError(
             f"The field {name!r} has no usable shape",
             expected="a tuple of positive sizes for one row, (128,) or (), or (shape, dtype)", got=repr(given),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.cache import NegativeCache
@@ -32,12 +32,14 @@ class Columns:
     embedding_field: str
 
     @classmethod
-    def of(cls, caches: Mapping[str, NegativeCache], embedding_field: str, queries: Tensor) -> Columns:
+    def of(cls, caches: Mapping[str, NegativeCache] | nn.ModuleDict, embedding_field: str, queries: Tensor) -> Columns:
         """Caches that fit together and to the queries.
 
         Raises:
             InputError: They do not.
         """
+        if isinstance(caches, nn.ModuleDict):
+            return cls.of(dict(caches.items()), embedding_field, queries)  # type: ignore[arg-type]
         if not isinstance(caches, Mapping) or not caches:
             raise InputError("A loss needs caches", expected='{"name": NegativeCache, …}', got=type(caches).__name__)
         for name, cache in caches.items():

@@ -26,6 +26,7 @@ from emb_opt_widgets.store.lock import WriterLock
 from emb_opt_widgets.training.batches import rows_in
 from emb_opt_widgets.training.keys import KEY_BYTES, row_keys, tower_key
 from emb_opt_widgets.training.towers import DTYPES, chosen_device, encoded_batches, evaluating
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["encode", "encoded_source"]
 
@@ -63,7 +64,7 @@ def encode(
 
     Raises:
         InputError: The corpus is empty or not usable, or a vector is not finite.
-        FileError: The file cannot be used.
+        FileError: The file cannot be used, or is there already and is not one that `encode` made.
     """
     n = rows_in(corpus)
     if not n or not isinstance(doc_net, nn.Module) or precision not in DTYPES:
@@ -72,7 +73,8 @@ def encode(
             expected=f"rows, a torch.nn.Module, and a precision of {', '.join(DTYPES)}",
             got=f"{n} rows, {type(doc_net).__name__}, {precision!r}",
         )
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    rows_at_once = as_whole(batch_size)
+    if rows_at_once is None:
         raise InputError("batch_size is not usable", expected="a whole number, at least 1", got=repr(batch_size))
     place = chosen_device(device)
     chosen = _checked_rows(again, n)
@@ -80,7 +82,7 @@ def encode(
     doc_net.to(place)
     try:
         with evaluating(doc_net):
-            work = _Work(corpus, doc_net, batch_size, place, precision, progress)
+            work = _Work(corpus, doc_net, rows_at_once, place, precision, progress)
             return work.in_memory(n) if path is None else work.on_disk(Path(path), n, chosen)
     finally:
         doc_net.to(home)
@@ -136,6 +138,14 @@ class _Work:
             )
         lock = WriterLock(path)
         try:
+            _finish(path)
+            if path.exists() and not _beside(path).exists():
+                raise FileError(
+                    f"{path.name} is there already, and encode did not make it",
+                    expected=f"a file that encode made, with {_beside(path).name} beside it",
+                    got="another file",
+                    hint="Choose another name, or move that file away",
+                )
             keys = row_keys(self._corpus, n, tower_key(self._net, self._precision))
             if len(again) or not _is_current(path, keys):
                 self._fill(path, keys, again)
@@ -207,6 +217,13 @@ def _checked_rows(rows: Any, n: int) -> npt.NDArray[np.int64]:
 
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + ".keys")
+
+
+def _finish(path: Path) -> None:
+    """Make the second of the two replacements, where a kill came between them."""
+    part = path.with_name(path.name + ".part")
+    if path.exists() and not _beside(path).exists() and not part.exists() and _beside(part).exists():
+        os.replace(_beside(part), _beside(path))
 
 
 def _is_current(path: Path, keys: Array) -> bool:

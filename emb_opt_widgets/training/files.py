@@ -15,6 +15,7 @@ from emb_opt_widgets.store.sqlite import SQLiteStore
 from emb_opt_widgets.training.assembly import Ingredients, assembled
 from emb_opt_widgets.training.checkpoint import safetensors
 from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.fingerprint import differences
 from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.learner import Learner
 from emb_opt_widgets.training.loop import Training
@@ -59,12 +60,12 @@ def load(
             query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device
         )
         learner, described = assembled(given, state.config)
-        differing = [key for key, was in state.data.items() if described.get(key) != was]
+        differing = differences(state.data, described)
         if differing:
             raise InputError(
                 "These are not the parts of the training in the file",
-                expected=", ".join(f"{key} {state.data[key]}" for key in differing),
-                got=", ".join(f"{key} {described.get(key)}" for key in differing),
+                expected=", ".join(f"{name} {was!r}" for name, (was, _) in differing.items()),
+                got=", ".join(f"{name} {now!r}" for name, (_, now) in differing.items()),
                 hint="Pass what was passed to Training",
             )
         shelf = FileShelf(Path(path))

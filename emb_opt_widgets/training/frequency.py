@@ -12,6 +12,7 @@ import torch
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.ids import as_codes
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["FrequencyEstimator"]
 
@@ -51,17 +52,17 @@ class FrequencyEstimator(torch.nn.Module):
     def __init__(self, num_buckets: int, alpha: float, num_tables: int = 1, initial_gap: float | None = None) -> None:
         super().__init__()
         for name, count in (("num_buckets", num_buckets), ("num_tables", num_tables)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            if as_whole(count) is None:
                 raise InputError(f"{name} is not usable", expected="a whole number, at least 1", got=repr(count))
         if not isinstance(alpha, (int, float)) or not 0 < alpha <= 1:
             raise InputError("alpha is not usable", expected="a number above 0, at most 1", got=repr(alpha))
-        gap = num_buckets if initial_gap is None else initial_gap
+        gap = int(num_buckets) if initial_gap is None else initial_gap
         if not isinstance(gap, (int, float)) or not 0 < gap < math.inf:
             raise InputError("initial_gap is not usable", expected="a finite number of steps above 0", got=repr(gap))
         self.alpha = float(alpha)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("last_hit", torch.zeros(num_tables, num_buckets, dtype=torch.int64))
-        self.register_buffer("gap", torch.full((num_tables, num_buckets), float(gap), dtype=torch.float64))
+        self.register_buffer("last_hit", torch.zeros(int(num_tables), int(num_buckets), dtype=torch.int64))
+        self.register_buffer("gap", torch.full((int(num_tables), int(num_buckets)), float(gap), dtype=torch.float64))
 
     @torch.no_grad()
     def update(self, ids: Any) -> None:

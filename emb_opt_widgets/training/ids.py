@@ -10,7 +10,7 @@ import torch
 
 from emb_opt_widgets.errors import InputError
 
-__all__ = ["as_codes"]
+__all__ = ["as_codes", "check_alike"]
 
 
 def as_codes(ids: Any, n: int | None = None, what: str = "ids") -> torch.Tensor:
@@ -40,6 +40,27 @@ def as_codes(ids: Any, n: int | None = None, what: str = "ids") -> torch.Tensor:
             f"{what} have the wrong shape", expected=f"({wanted},) or ({wanted}, 1)", got=tuple(codes.shape)
         )
     return codes.to(torch.int64)
+
+
+def check_alike(what: str, ids: Any, other: str, others: Any) -> None:
+    """Hold two groups of ids to be such that some could be equal.
+
+    Raises:
+        InputError: One is text throughout, the other whole numbers.
+    """
+    kinds = _kinds(ids), _kinds(others)
+    if all(kinds) and not kinds[0] & kinds[1]:
+        got = " and ".join(next(iter(kind)) for kind in kinds)
+        raise InputError(f"{what} can equal none of {other}", expected="both whole numbers, or both text", got=got)
+
+
+def _kinds(ids: Any) -> set[str]:
+    if isinstance(ids, torch.Tensor):
+        return {"whole numbers"} if len(ids) else set()
+    array = np.asarray(ids, dtype=object) if isinstance(ids, (list, tuple)) else np.asarray(ids)
+    if array.dtype != object:
+        return {"text" if array.dtype.kind == "U" else "whole numbers"} if array.size else set()
+    return {"text" if isinstance(value, str) else "whole numbers" for value in array.ravel().tolist()}
 
 
 def _from_python(ids: Any, what: str) -> torch.Tensor:

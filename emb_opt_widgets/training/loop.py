@@ -293,8 +293,9 @@ class Training:
 
     @property
     def metrics(self) -> dict[str, npt.NDArray[Any]]:
-        """Columns with a row for each step: step, epoch, loss, interpretable_loss (mean -log P of the own document),
-        staleness (of the cache rows drawn), lr, skipped, and accuracy@k for each k (NaN where not evaluated)."""
+        """Columns with a row for each step: step, epoch (the one it belongs to, from 0), loss, interpretable_loss (mean
+        -log P of the own document), staleness (of the cache rows drawn), lr, skipped, and accuracy@k for each k (NaN
+        where not evaluated)."""
         with self._controller.lock:
             return self._controller.state.metrics()
 

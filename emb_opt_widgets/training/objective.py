@@ -21,7 +21,7 @@ from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
 from emb_opt_widgets.training.sharded import ShardedCacheLoss
 from emb_opt_widgets.training.towers import evaluating
 
-__all__ = ["CacheObjective", "InBatchObjective", "Objective", "Outcome", "embed", "fitting_cache"]
+__all__ = ["CacheObjective", "InBatchObjective", "Objective", "Outcome", "embed", "fitting_cache", "has_ids"]
 
 _DOCUMENT = "document"
 
@@ -101,7 +101,8 @@ class CacheObjective:
     """Every query against what the caches hold; then the caches take in the batch's documents.
 
     A document that is a tensor is the caches' only field beside the embedding and the id; one that is a mapping has
-    its parts under their names.
+    its parts under their names. Ids are the document's own part of that name, where it has one, else the batch's; they
+    go to the field that the loss tells items apart by, or to "id" where the cache has such a field for its own use.
 
     Attributes:
         loss: `CacheLoss`, or what is called like it.
@@ -117,12 +118,12 @@ class CacheObjective:
         target = self._target(batch)
         queries = embed(query_net, "query", batch.query)
         positives = embed(doc_net, "document", batch.document)
-        id_field = self._field("id_field", None)
-        ids = {} if id_field is None else {"positive_ids": batch.id}
+        id_field = field_of(self.loss, "id_field")
+        ids = {} if id_field is None else {"positive_ids": _ids(batch, id_field)}
 
         def document_tower(fields: Mapping[str, Tensor]) -> Tensor:
             if not isinstance(batch.document, Mapping):
-                return embed(doc_net, "document", fields[self._features(target)[0]])
+                return embed(doc_net, "document", fields[self._features(target, batch)[0]])
             return embed(doc_net, "document", {name: fields[name] for name in batch.document})
 
         out = self.loss(document_tower, queries, positives, self.caches, **ids)
@@ -134,9 +135,6 @@ class CacheObjective:
 
         return Outcome(out.training_loss.mean(), out.interpretable_loss.mean(), out.staleness.mean(), settle)
 
-    def _field(self, name: str, other: Any) -> Any:
-        return getattr(self.loss, name) if isinstance(self.loss, (CacheLoss, ShardedCacheLoss)) else other
-
     def _target(self, batch: Batch) -> str:
         name = next(iter(self.caches)) if batch.cache is None and len(self.caches) == 1 else batch.cache
         if name is None or name not in self.caches:
@@ -147,16 +145,21 @@ class CacheObjective:
             )
         return name
 
-    def _features(self, target: str) -> list[str]:
-        beside = {self._field("embedding_field", "embedding"), self._field("id_field", None)}
+    def _id_field(self, target: str, batch: Batch) -> str | None:
+        """Where ids go; a cache may keep them for a loss that does not ask for them."""
+        kept = batch.id is not None and "id" in self.caches[target].data
+        return field_of(self.loss, "id_field") or ("id" if kept else None)
+
+    def _features(self, target: str, batch: Batch) -> list[str]:
+        beside = {field_of(self.loss, "embedding_field"), self._id_field(target, batch)}
         return [name for name in self.caches[target].data if name not in beside]
 
     def _new(self, target: str, batch: Batch, positives: Tensor) -> dict[str, Tensor]:
         """The batch's documents as rows of a cache."""
-        embedding, id_field = self._field("embedding_field", "embedding"), self._field("id_field", None)
-        names = self._features(target)
+        embedding, id_field = field_of(self.loss, "embedding_field"), self._id_field(target, batch)
+        names = self._features(target, batch)
         given = batch.document if isinstance(batch.document, Mapping) else dict.fromkeys(names[:1], batch.document)
-        if set(given) != set(names) or not names:
+        if set(given) - {id_field} != set(names) or not given:
             raise InputError(
                 f"The cache {target!r} does not fit the documents",
                 expected=f"fields {embedding!r} and {list(given) if given else [_DOCUMENT]}",
@@ -166,17 +169,42 @@ class CacheObjective:
         rows = {name: torch.as_tensor(given[name]) for name in names}
         rows[embedding] = positives.detach().to(kept[embedding].dtype)
         if id_field is not None:
-            if batch.id is None:
-                raise InputError("The cache loss tells items apart by id", expected="ids in every batch", got="none")
-            rows[id_field] = batch.id
+            rows[id_field] = _ids(batch, id_field)
         return rows
 
 
-def fitting_cache(capacity: int, doc_net: nn.Module, batch: Batch) -> NegativeCache:
-    """An empty cache for documents like those of a batch, with their ids where they have some."""
+def field_of(loss: Any, name: str) -> Any:
+    """The name of a field that a loss looks at: "embedding_field" or "id_field"; what is called like one says none."""
+    if isinstance(loss, (CacheLoss, ShardedCacheLoss)):
+        return getattr(loss, name)
+    return "embedding" if name == "embedding_field" else None
+
+
+def has_ids(cache: NegativeCache) -> bool:
+    """Whether a cache has what items can be told apart by."""
+    ids = cache.data.get("id")
+    return ids is not None and ids.ndim == 1 and ids.dtype in (torch.int64, torch.int32)
+
+
+def _ids(batch: Batch, field: str) -> Any:
+    own = batch.document.get(field) if isinstance(batch.document, Mapping) else None
+    if own is None and batch.id is None:
+        raise InputError("The cache loss tells items apart by id", expected="ids in every batch", got="none")
+    return batch.id if own is None else own
+
+
+def fitting_cache(capacity: int, doc_net: nn.Module, batch: Batch, loss: Any = None) -> NegativeCache:
+    """An empty cache for documents like those of a batch, and for their ids where the loss asks for them.
+
+    Args:
+        capacity: Rows. doc_net: The document tower. batch: What it will be fed. loss: None: one that takes ids where
+            there are some.
+    """
     given = batch.document if isinstance(batch.document, Mapping) else {_DOCUMENT: batch.document}
     wrong = [name for name, value in given.items() if not isinstance(value, Tensor)]
-    if wrong or (batch.id is not None and not isinstance(batch.id, Tensor)):
+    id_field = ("id" if batch.id is not None else None) if loss is None else field_of(loss, "id_field")
+    ids = None if id_field is None else _ids(batch, id_field)
+    if wrong or not (ids is None or isinstance(ids, Tensor)):
         raise InputError(
             "These documents do not fit into a cache",
             expected="tensors, and ids that are whole numbers",
@@ -185,10 +213,12 @@ def fitting_cache(capacity: int, doc_net: nn.Module, batch: Batch) -> NegativeCa
         )
     with torch.no_grad(), evaluating(doc_net):
         form = embed(doc_net, "document", batch.document)
-    fields: dict[str, Any] = {"embedding": (form.shape[1:], torch.promote_types(form.dtype, torch.float32))}
+    fields: dict[str, Any] = {
+        field_of(loss, "embedding_field"): (form.shape[1:], torch.promote_types(form.dtype, torch.float32))
+    }
     fields |= {name: (value.shape[1:], value.dtype) for name, value in given.items()}
-    if batch.id is not None:
-        fields["id"] = ((), torch.int64)
+    if id_field is not None:
+        fields[id_field] = ((), torch.int64)
     fields = {name: (tuple(shape), dtype) for name, (shape, dtype) in fields.items()}
     return NegativeCache(capacity, fields, device=form.device)
 

@@ -14,7 +14,7 @@ import torch
 
 from emb_opt_widgets.errors import InputError
 
-__all__ = ["Tally", "blocks_of", "finite_rows", "pair_scores", "pair_slack"]
+__all__ = ["Tally", "blocks_of", "coarser", "finite_rows", "pair_scores", "pair_slack"]
 
 _PAIR_ELEMENTS = 1 << 22
 _BLOCK_ELEMENTS = 1 << 24
@@ -30,6 +30,23 @@ def finite_rows(what: str, rows: torch.Tensor) -> torch.Tensor:
     if not bool(torch.isfinite(lengths).all()):
         raise InputError(f"An embedding of the {what} is not finite", expected="finite numbers", got="NaN or infinity")
     return lengths
+
+
+def coarser(first: torch.dtype, second: torch.dtype) -> torch.dtype:
+    """Of two kinds of floats the one with fewer digits: a vector that was rounded to either, and then to it, is the
+    same again.
+
+    Raises:
+        InputError: bfloat16 and float16, of which neither holds what the other does.
+    """
+    if {first, second} == {torch.bfloat16, torch.float16}:
+        raise InputError(
+            "Positives and candidates were rounded in two ways", expected="one kind of half precision",
+            got=f"{first} and {second}", hint="Encode both in the same precision, or count by positive_ids",
+        )  # fmt: skip
+    if not (first.is_floating_point and second.is_floating_point):
+        return torch.promote_types(first, second)
+    return max(first, second, key=lambda dtype: torch.finfo(dtype).eps)
 
 
 def blocks_of(candidates: Any, n_queries: int, like: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:

@@ -47,11 +47,11 @@ class MaxScore(Retrieval):
 
     def __call__(self, scores: Tensor) -> Tensor:
         """`(B,)` columns of `(B, N)` scores."""
-        return scores.max(dim=1).indices
+        return _checked(scores).max(dim=1).indices
 
     def worth(self, scores: Tensor) -> Tensor:
         """The highest score, `(B,)`."""
-        return scores.amax(dim=1)
+        return _checked(scores).amax(dim=1)
 
 
 class GumbelMax(Retrieval):
@@ -69,7 +69,8 @@ class GumbelMax(Retrieval):
     """
 
     def __init__(self, inverse_temperature: float = 1.0, generator: torch.Generator | None = None) -> None:
-        if not (math.isfinite(inverse_temperature) and inverse_temperature >= 0):
+        bad = isinstance(inverse_temperature, bool) or not math.isfinite(inverse_temperature)
+        if bad or inverse_temperature < 0:
             raise InputError("Wrong inverse temperature", expected="a finite number ≥ 0", got=repr(inverse_temperature))
         self.inverse_temperature = inverse_temperature
         self.generator = generator
@@ -98,7 +99,7 @@ class GumbelMax(Retrieval):
         return torch.logsumexp(self._scaled(scores), dim=1) / self.inverse_temperature
 
     def _scaled(self, scores: Tensor) -> Tensor:
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        scores = _checked(scores).to(torch.promote_types(scores.dtype, torch.float32))
         if self.inverse_temperature == 1:
             return scores
         return torch.where(scores == -math.inf, scores, scores * self.inverse_temperature)
@@ -107,3 +108,10 @@ class GumbelMax(Retrieval):
         uniform = torch.rand(scores.shape, dtype=scores.dtype, device=scores.device, generator=self.generator)
         noise = uniform.clamp_(min=torch.finfo(scores.dtype).tiny).log_().neg_().log_().neg_()
         return (scores + noise).max(dim=1).indices
+
+
+def _checked(scores: Tensor) -> Tensor:
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or not scores.shape[1] or not scores.is_floating_point():
+        got = f"{tuple(scores.shape)} {scores.dtype}" if isinstance(scores, Tensor) else type(scores).__name__
+        raise InputError("There is nothing to draw from", expected="float scores (B, N), N at least 1", got=got)
+    return scores

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.ids import as_codes
+from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["RetrievalLoss"]
 
@@ -50,9 +51,7 @@ class RetrievalLoss(torch.nn.Module):
         super().__init__()
         if temperature is not None:
             _check_temperature(temperature)
-        if num_hard_negatives is not None and (
-            isinstance(num_hard_negatives, bool) or not isinstance(num_hard_negatives, int) or num_hard_negatives < 0
-        ):
+        if num_hard_negatives is not None and as_whole(num_hard_negatives, 0) is None:
             raise InputError(
                 "num_hard_negatives is not usable",
                 expected="a whole number, 0 or None for all",
@@ -63,7 +62,7 @@ class RetrievalLoss(torch.nn.Module):
                 "reduction is not usable", expected=" or ".join(map(repr, _REDUCTIONS)), got=repr(reduction)
             )
         self.temperature = temperature
-        self.num_hard_negatives = num_hard_negatives
+        self.num_hard_negatives = None if num_hard_negatives is None else int(num_hard_negatives)
         self.remove_accidental_hits = remove_accidental_hits
         self.reduction = reduction
 
@@ -91,8 +90,8 @@ class RetrievalLoss(torch.nn.Module):
             A scalar, or `(B,)` for reduction "none"; float32, or float64 where the embeddings are.
 
         Raises:
-            InputError: Shapes that do not fit, an empty batch, a NaN probability or weight, a temperature that is not
-                above 0, a masked positive.
+            InputError: Shapes that do not fit, an empty batch, a NaN embedding, probability or weight, a temperature
+                that is not above 0, a masked positive.
         """
         _check_embeddings(queries, candidates)
         scores = _products(queries, candidates)
@@ -153,7 +152,7 @@ def _check_temperature(temperature: float | torch.Tensor) -> None:
         value = float(temperature.detach() if isinstance(temperature, torch.Tensor) else temperature)
     except (TypeError, ValueError, RuntimeError):
         value = math.nan
-    if not 0 < value < math.inf:
+    if isinstance(temperature, bool) or not 0 < value < math.inf:
         raise InputError(
             "temperature is not usable",
             expected="a finite number above 0",
@@ -179,6 +178,9 @@ def _check_embeddings(queries: torch.Tensor, candidates: torch.Tensor) -> None:
             expected=f"at least {len(queries)} candidates, row i for query i",
             got=len(candidates),
         )
+    for name, value in (("queries", queries), ("candidates", candidates)):
+        if bool(value.isnan().any()):
+            raise InputError(f"The {name} are not all numbers", hint="Look at the tower and the learning rate")
     if queries.device != candidates.device:
         got = f"{queries.device} and {candidates.device}"
         raise InputError("queries and candidates are on different devices", expected="the same device", got=got)
@@ -219,7 +221,7 @@ def _checked_mask(mask: Any, scores: torch.Tensor) -> torch.Tensor:
             "score_mask hides a query's own candidate",
             expected="True at (i, i)",
             got=f"False for query {int((~own).nonzero()[0])}",
-            hint="Leave such queries out of the batch, or give them sample_weight 0",
+            hint="Leave such queries out of the batch",
         )
     return shown
 

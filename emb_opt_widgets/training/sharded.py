@@ -132,7 +132,7 @@ class ShardedCacheLoss(nn.Module):
         doc_net: Callable[[Mapping[str, Tensor]], Tensor],
         queries: Tensor,
         positives: Tensor,
-        caches: Mapping[str, NegativeCache],
+        caches: Mapping[str, NegativeCache] | nn.ModuleDict,
         positive_ids: Any = None,
     ) -> CacheLossOutput:
         """The loss of the local batch; arguments as in `CacheLoss`.
@@ -162,7 +162,12 @@ class ShardedCacheLoss(nn.Module):
         return CacheLossOutput(out.training, out.interpretable, out.staleness, selected, refresh)
 
     def _local(
-        self, peers: Peers, queries: Tensor, positives: Tensor, caches: Mapping[str, NegativeCache], positive_ids: Any
+        self,
+        peers: Peers,
+        queries: Tensor,
+        positives: Tensor,
+        caches: Mapping[str, NegativeCache] | nn.ModuleDict,
+        positive_ids: Any,
     ) -> _Local:
         check_towers(queries, positives)
         columns = Columns.of(caches, self.embedding_field, queries)

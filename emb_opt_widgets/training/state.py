@@ -111,9 +111,9 @@ class TrainingState:
         self.ending, self.reason = body.ending, body.reason
 
     def metrics(self) -> dict[str, npt.NDArray[Any]]:
-        """A row for each step: step, epoch, loss, interpretable_loss, staleness, lr, skipped, and accuracy@k for each
-        k, NaN where there was no evaluation."""
-        out = {name: np.array(column) for name, column in self._columns.items()}
+        """A row for each step: step, epoch (the one it belongs to, from 0), loss, interpretable_loss, staleness, lr,
+        skipped, and accuracy@k for each k, NaN where there was no evaluation."""
+        out = self.stretch(0, self.step)
         out["skipped"] = out["skipped"].astype(bool)
         for k in self.config.get("ks", ()):
             out[f"accuracy@{k}"] = np.full(self.step, np.nan)
@@ -124,7 +124,11 @@ class TrainingState:
 
     def stretch(self, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
         """Rows of the metrics, without the accuracies: of the steps after `start` and up to `stop`, copied."""
-        return {name: np.array(column[start:stop], column.typecode) for name, column in self._columns.items()}
+        out = {name: np.array(column[start:stop], column.typecode) for name, column in self._columns.items()}
+        done = self._columns["epoch"]
+        before = done[start - 1 : start] if start else array("q", [0])
+        out["epoch"] = np.array((before + done[start:stop])[: len(out["epoch"])], "q")
+        return out
 
     @property
     def steps_an_epoch(self) -> int | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -175,9 +177,17 @@ def draw(among: Contest, retrieval: Callable[[Tensor], Tensor]) -> Tensor:
     some = among.logsum > -math.inf
     if bool(some.any()):
         scores = among.scores if bool(some.all()) else among.scores[some]
-        picked = _checked(retrieval(scores), scores)
+        picked = _checked(_as_columns(retrieval(scores), scores), scores)
         out[some] = picked if among.columns is None else among.columns[some].gather(1, picked[:, None]).squeeze(1)
     return out
+
+
+def _as_columns(given: Any, scores: Tensor) -> Any:
+    """What a retrieval returned, an array, a list or `(B, 1)`, as one tensor `(B,)` where it can be."""
+    if isinstance(given, (np.ndarray, list)):
+        with suppress(TypeError, ValueError, RuntimeError):
+            given = torch.as_tensor(given, device=scores.device)
+    return given[:, 0] if isinstance(given, Tensor) and given.shape == (len(scores), 1) else given
 
 
 def _checked(picked: Tensor, scores: Tensor) -> Tensor:

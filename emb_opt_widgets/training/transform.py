@@ -27,7 +27,7 @@ class Temperature(nn.Module):
 
     def __init__(self, initial: float = 1.0) -> None:
         super().__init__()
-        if not (math.isfinite(initial) and initial > 0):
+        if isinstance(initial, bool) or not (math.isfinite(initial) and initial > 0):
             raise InputError("Wrong temperature", expected="a positive number", got=repr(initial))
         self.log_temperature = nn.Parameter(torch.tensor(math.log(initial)))
 

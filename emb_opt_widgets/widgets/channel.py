@@ -66,6 +66,12 @@ class Channel:
         self._mended = float("-inf")
         self._allowance = float(BURST)
 
+    def beat_soon(self) -> None:
+        """Someone new listens to the beat: let it come though nothing changed."""
+        if self.live:
+            self._beat_due = True
+            self._wake(self)
+
     @property
     def tables(self) -> Mapping[str, Table]:
         """The tables, while pages look. To be read in the publisher's thread."""

@@ -127,7 +127,7 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         return self._channel.facts
 
     def on_beat(self, fn: Callable[[], None]) -> Callable[[], None]:
-        """Have a function called at most twice a second while pages look and something changed.
+        """Have a function called at most twice a second while pages look and something changed, and once soon.
 
         It is called in the publisher's thread, and must be quick.
 
@@ -135,6 +135,7 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
             What ends it.
         """
         self._beats.append(fn)
+        self._channel.beat_soon()
 
         def end() -> None:
             if fn in self._beats:

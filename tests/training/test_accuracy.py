@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -95,26 +96,82 @@ def test_random_vectors_equal_sorting_in_float64(d):
     assert metric(q, c.numpy(), c[own]) == by_score
 
 
-@pytest.mark.parametrize("kind", ["ip", "unit l2", "unit cosine"])
-def test_a_source_gives_what_its_array_gives(kind):
+@pytest.mark.parametrize("metric", ["ip", "l2", "cosine"])
+def test_a_source_gives_what_its_array_gives(metric):
     rng = torch.Generator().manual_seed(3)
     q, c = torch.randn(30, 16, generator=rng), torch.randn(500, 16, generator=rng)
-    if kind != "ip":
+    if metric != "ip":
         c = torch.nn.functional.normalize(c)
-    source = ArraySource(c.numpy(), ids=[f"item {i}" for i in range(500)], metric=kind.split()[-1])
+    source = ArraySource(c.numpy(), ids=[f"item {i}" for i in range(500)], metric=metric)
     own = (q @ c.T).topk(20).indices[torch.arange(30), torch.arange(30) % 20]
     names = [f"item {i}" for i in own.tolist()]
-    metric = TopKAccuracy((1, 5, 10))
-    assert metric(q, source, c[own]) == metric(q, c, c[own])
-    assert metric(q, source, positive_ids=names) == metric(q, c, positive_ids=own)
-    assert metric(q, source, positive_ids=["nobody"] * 30) == {1: 0.0, 5: 0.0, 10: 0.0}
+    accuracy = TopKAccuracy((1, 5, 10))
+    if metric == "ip":
+        assert accuracy(q, source, c[own]) == accuracy(q, c, c[own])
+    assert accuracy(q, source, positive_ids=names) == accuracy(q, c, positive_ids=own)
+    assert accuracy(q, source, positive_ids=["nobody"] * 30) == {1: 0.0, 5: 0.0, 10: 0.0}
 
 
-def test_a_source_of_another_measure_is_refused_where_it_shows():
+@dataclass
+class Silent:
+    """A source that does not say how it ranks."""
+
+    inner: ArraySource
+
+    def __len__(self):
+        return len(self.inner)
+
+    @property
+    def dim(self):
+        return self.inner.dim
+
+    def search(self, queries, k, *arguments, **options):
+        return self.inner.search(queries, k, *arguments, **options)
+
+    def fetch(self, ids):
+        return self.inner.fetch(ids)
+
+
+@pytest.mark.parametrize("k", [1, 5, 50])
+@pytest.mark.parametrize("metric", ["l2", "cosine"])
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_source_of_another_measure_is_refused_by_scores(k, metric, silent):
     rng = torch.Generator().manual_seed(4)
     c = torch.randn(200, 8, generator=rng) * torch.rand(200, 1, generator=rng) * 5
+    source = ArraySource(c.numpy(), metric=metric)
     with pytest.raises(InputError, match="inner product"):
-        TopKAccuracy((50,)).update(c[:20], ArraySource(c.numpy(), metric="l2"), c[:20])
+        TopKAccuracy((k,)).update(c[:20], Silent(source) if silent else source, c[:20])
+    by_id = TopKAccuracy(k)(c[:20], source, positive_ids=torch.arange(20))
+    assert by_id == {k: 1.0}
+
+
+KINDS = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
+
+
+@pytest.mark.parametrize("corpus", KINDS)
+@pytest.mark.parametrize("dtype", KINDS)
+def test_a_vector_is_found_among_itself_in_another_precision(dtype, corpus):
+    c = torch.nn.functional.normalize(torch.randn(400, 64, generator=torch.Generator().manual_seed(6)), dim=1)
+    q = (c.double() if dtype == torch.float64 else c).to(dtype)
+    if {dtype, corpus} == {torch.bfloat16, torch.float16}:
+        with pytest.raises(InputError, match="rounded in two ways"):
+            TopKAccuracy(1)(q, c.to(corpus), q)
+    else:
+        assert TopKAccuracy(1)(q, c.to(corpus), q) == {1: 1.0}
+
+
+def test_a_vector_is_found_in_a_source_and_an_array_that_rounded_it():
+    rng = torch.Generator().manual_seed(7)
+    c = torch.nn.functional.normalize(torch.randn(400, 64, generator=rng, dtype=torch.float64), dim=1)
+    rounded = c.float().numpy()
+    for corpus in (rounded, ArraySource(rounded, metric="ip")):
+        assert TopKAccuracy(1)(c, corpus, c) == {1: 1.0}
+    half = c.bfloat16()
+    assert TopKAccuracy(1)(half, ArraySource(rounded, metric="ip"), half) == {1: 1.0}
+
+
+def test_one_place_is_enough():
+    assert TopKAccuracy(5).ks == (5,) and TopKAccuracy(np.array([1, 5])).ks == (1, 5)
 
 
 def test_batches_add_up_by_weight():
@@ -141,6 +198,7 @@ def test_gradients_are_left_alone():
 
 
 ONE = torch.ones(2, 3)
+SOURCE = ArraySource(np.ones((4, 3)), metric="ip")
 REFUSED = {
     "neither": ((ONE, ONE), {}),
     "both": ((ONE, ONE, ONE), {"positive_ids": [1, 2]}),
@@ -156,6 +214,12 @@ REFUSED = {
     "weights of another shape": ((ONE, ONE, ONE), {"sample_weight": [1, 1, 1]}),
     "ids of another length": ((ONE, ONE), {"positive_ids": [1]}),
     "candidate ids of another length": ((ONE, ONE), {"positive_ids": [1, 2], "candidate_ids": [1]}),
+    "candidate ids and positives": ((ONE, ONE, ONE), {"candidate_ids": [1, 2]}),
+    "candidate ids and a source": ((ONE, SOURCE), {"positive_ids": [1, 2], "candidate_ids": [1, 2]}),
+    "text among row numbers": ((ONE, ONE), {"positive_ids": ["0", "1"]}),
+    "text among numbers": ((ONE, ONE), {"positive_ids": ["0", "1"], "candidate_ids": [0, 1]}),
+    "numbers among text": ((ONE, ONE), {"positive_ids": torch.arange(2), "candidate_ids": np.array(["a", "b"])}),
+    "text among a source's numbers": ((ONE, SOURCE), {"positive_ids": ["0", "1"]}),
     "heads and a source": ((torch.ones(2, 2, 3), ArraySource(np.ones((4, 3))), ONE), {}),
 }
 
@@ -167,7 +231,7 @@ def test_what_does_not_fit_is_refused(case):
         TopKAccuracy((1,)).update(*arguments, **options)
 
 
-@pytest.mark.parametrize("ks", [(), (0,), (1, -2), (1.5,), (True,)])
+@pytest.mark.parametrize("ks", [(), (0,), (1, -2), (1.5,), (True,), 0, True, 2.5, "5", None])
 def test_ks_are_whole_numbers(ks):
     with pytest.raises(InputError, match="ks"):
         TopKAccuracy(ks)

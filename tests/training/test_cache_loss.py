@@ -389,7 +389,9 @@ def test_wrong_calls(name):
 @pytest.mark.parametrize(
     "options",
     [
-        {"retrieval": lambda scores: scores.max(1).indices[:, None]},
+        {"retrieval": lambda scores: scores.max(1).indices[:, None].expand(-1, 2)},
+        {"retrieval": lambda scores: scores.max(1).values.tolist()},
+        {"retrieval": lambda scores: [0]},
         {"retrieval": lambda scores: scores.max(1).values},
         {"retrieval": lambda scores: scores.max(1).indices - 100},
         {"retrieval": lambda scores: scores.max(1).indices + 100},
@@ -419,3 +421,18 @@ def test_wrong_ids():
     for field in ("embedding", "nope"):
         with pytest.raises(InputError, match="id"):
             CacheLoss(id_field=field)(lambda data: data["embedding"], q, q, caches, positive_ids=[1, 2])
+
+
+@pytest.mark.parametrize("form", [np.asarray, torch.Tensor.tolist, torch.Tensor.int, lambda picked: picked[:, None]])
+def test_a_retrieval_may_return_columns_in_any_form(form):
+    case = Case()
+    out = case.run(case.loss(retrieval=lambda scores: form(scores.argmax(1)), reduction="none"))
+    assert torch.equal(out.selected, case.run(case.loss(retrieval=MaxScore())).selected)
+
+
+def test_caches_may_be_a_dict_of_modules():
+    case = Case()
+    out = case.run(case.loss(retrieval=MaxScore()))
+    case.caches = torch.nn.ModuleDict(case.caches)
+    again = case.run(case.loss(retrieval=MaxScore()))
+    assert torch.equal(out.training_loss, again.training_loss) and list(again.refresh) == list(out.refresh)

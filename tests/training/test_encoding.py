@@ -185,6 +185,28 @@ def test_what_cannot_be_encoded_says_so(tmp_path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.parametrize("foreign", [b"hello", None])
+def test_a_file_that_it_did_not_make_is_left_alone(tmp_path: Path, foreign: bytes | None) -> None:
+    path = tmp_path / "mine.npy"
+    if foreign is None:
+        np.save(path, np.arange(6))
+    else:
+        path.write_bytes(foreign)
+    before = path.read_bytes()
+    with pytest.raises(FileError, match="did not make it.*another name"):
+        tr.encode(corpus(), Counting(), path, progress=False)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["mine.npy"]
+
+
+def test_a_kill_between_the_two_replacements_loses_nothing(tmp_path: Path) -> None:
+    net, path, keys = Counting(), tmp_path / "c.npy", tmp_path / "c.npy.keys"
+    wanted = tr.encode(corpus(), net, path, progress=False).copy()
+    net.new_rows()
+    keys.rename(tmp_path / "c.npy.part.keys")
+    np.testing.assert_array_equal(tr.encode(corpus(), net, path, progress=False), wanted)
+    assert net.rows == 0 and keys.exists()
+
+
 def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
     net, path = Counting(), tmp_path / "c.npy"
     tr.encode(corpus(), net, path, progress=False)

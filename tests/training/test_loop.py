@@ -31,6 +31,7 @@ def kinds(training: tr.Training) -> list[str]:
 
 def test_it_learns():
     queries, documents = pairs(500)
+    torch.manual_seed(0)
     training = make(
         data=(queries[:400], documents[:400]), validation=(queries[400:], documents[400:]), epochs=40,
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.01),
@@ -209,6 +210,7 @@ def test_a_loss_that_is_not_finite_ends_it_and_changes_nothing():
         query_net=q,
         doc_net=d,
         data=lambda epoch: iter([(queries[:30], documents[:30]), (queries[30:], documents[30:])]),
+        loss=lambda a, b: (a * b).sum(),
     )
     with pytest.raises(FunctionError, match="The loss of step 2 is nan"):
         training.run(progress=False)
@@ -307,6 +309,71 @@ def test_an_interrupt_pauses():
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert out.splitlines() == ["paused True", "finished"], err
+
+
+IDS = torch.arange(300)
+WITH_IDS = {
+    "a triple": (*pairs(), IDS),
+    "a mapping": {"query": pairs()[0], "document": pairs()[1], "id": IDS},
+    "numbers of an array": (*pairs(), IDS.numpy()),
+    "documents with parts": {"query": pairs()[0], "document": {"x": pairs()[1]}, "id": IDS},
+    "documents that hold their ids": {"query": pairs()[0], "document": {"x": pairs()[1], "id": IDS}},
+    "ids twice": {"query": pairs()[0], "document": {"x": pairs()[1], "id": IDS}, "id": IDS},
+}
+
+
+class OfParts(torch.nn.Module):
+    """A document tower for a tensor, or for a mapping of parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Linear(12, 8)
+
+    def forward(self, given):
+        return self.net(given["x"] if isinstance(given, dict) else given)
+
+
+@pytest.mark.parametrize("case", WITH_IDS)
+@pytest.mark.parametrize("loss", [None, tr.CacheLoss(), tr.CacheLoss(id_field="id"), tr.CacheLoss(id_field="item")])
+def test_a_cache_made_to_fit_takes_what_it_is_fed(case, loss):
+    if case == "documents that hold their ids" and loss is not None and loss.id_field == "item":
+        with pytest.raises(InputError, match="ids in every batch"):
+            make(data=WITH_IDS[case], doc_net=OfParts(), loss=loss, caches=100)
+        return
+    training = make(data=WITH_IDS[case], doc_net=OfParts(), loss=loss, caches=100, epochs=1)
+    training.run(progress=False)
+    (cache,) = training.controller.learner.parts.caches.values()
+    assert len(cache) == 100
+    wanted = "id" if loss is None else loss.id_field
+    if wanted is not None and "hold their ids" not in case:
+        documents = pairs()[1]
+        field = cache.data["x" if "x" in cache.data else "document"]
+        assert torch.equal(field, documents[cache.data[wanted]])
+
+
+def test_a_cache_may_keep_ids_that_the_loss_does_not_ask_for():
+    fields = {"embedding": (8,), "document": (12,), "id": ((), torch.int64)}
+    cache = tr.NegativeCache(60, fields, unique_by="id")
+    make(data=(*pairs(), IDS % 40), loss=tr.CacheLoss(), caches=cache).run(progress=False)
+    assert sorted(cache.data["id"][cache.valid].tolist()) == list(range(40))
+
+
+def test_caches_may_be_modules_of_a_dict_and_numbers_numpys():
+    cache = tr.NegativeCache(np.int64(40), {"embedding": np.int64(8), "document": (np.int32(12),)})
+    make(caches=torch.nn.ModuleDict({"a": cache}), epochs=1).run(progress=False)
+    assert len(cache) == 40
+    training = make(caches=np.int64(50), loss=tr.CacheLoss(top_k=np.int64(5)), batch_size=np.int32(25))
+    training.run(steps=3, progress=False)
+    assert {cache.capacity for cache in training.controller.learner.parts.caches.values()} == {50}
+
+
+def test_a_step_belongs_to_the_epoch_that_its_batches_are_of():
+    training = make(data=pairs(60), epochs=3)
+    metrics = training.run(progress=False)
+    assert metrics["epoch"].tolist() == [0, 0, 1, 1, 2, 2] and metrics["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    stretch = training.controller.state.stretch
+    assert stretch(2, 4)["epoch"].tolist() == [1, 1] and stretch(1, 3)["epoch"].tolist() == [0, 1]
+    assert stretch(6, 6)["epoch"].tolist() == []
 
 
 REFUSED = {

@@ -211,6 +211,49 @@ def test_the_file_must_fit_and_be_whole(tmp_path: Path) -> None:
     tr.load(path, **ingredients("in batch")[0]).close()
 
 
+LOSSES = {
+    "a temperature": (tr.RetrievalLoss(0.1), tr.RetrievalLoss(0.2), "temperature 0.1.*temperature 0.2"),
+    "left out": (tr.RetrievalLoss(0.1), None, "temperature 0.1.*temperature None"),
+    "hard negatives": (tr.RetrievalLoss(0.1), tr.RetrievalLoss(0.1, 3), "num_hard_negatives"),
+    "a reduction": (tr.RetrievalLoss(), tr.RetrievalLoss(reduction="mean"), "reduction 'sum'.*reduction 'mean'"),
+    "learned or not": (tr.RetrievalLoss(torch.nn.Parameter(torch.ones(()))), tr.RetrievalLoss(1.0), "'learned'"),
+    "another loss": (None, torch.nn.functional.mse_loss, "loss .*RetrievalLoss.*mse_loss"),
+}
+CACHE_LOSSES = {
+    "left out": ({"top_k": 5}, None, "top_k 5.*top_k None"),
+    "a retrieval": ({}, {"retrieval": tr.MaxScore()}, "GumbelMax.*MaxScore"),
+    "how it draws": ({"retrieval": tr.GumbelMax(2.0)}, {}, r"retrieval.inverse_temperature 2.0"),
+    "a transform": ({"score_transform": torch.sigmoid}, {}, "score_transform .*sigmoid"),
+    "a learned transform": ({"score_transform": tr.Temperature(0.5)}, {}, "score_transform .*Temperature"),
+}
+
+
+def refused(path: Path, was: object, now: object, message: str, **caches: int) -> None:
+    again = {"query_net": tower(1), "doc_net": tower(2), "data": pairs(), "device": "cpu", **caches}
+    tr.Training(**again, loss=was, path=path).close()
+    with pytest.raises(InputError, match=message):
+        tr.load(path, **again, loss=now)
+    tr.load(path, **again, loss=was).close()
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_another_loss_is_not_taken_for_that_of_the_file(tmp_path: Path, case: str) -> None:
+    refused(tmp_path / "t.eow", *LOSSES[case])
+
+
+@pytest.mark.parametrize("case", CACHE_LOSSES)
+def test_another_cache_loss_is_not_taken_for_that_of_the_file(tmp_path: Path, case: str) -> None:
+    was, now, message = CACHE_LOSSES[case]
+    refused(tmp_path / "t.eow", tr.CacheLoss(**was), None if now is None else tr.CacheLoss(**now), message, caches=40)
+
+
+def test_a_cache_more_or_of_another_size_is_seen(tmp_path: Path) -> None:
+    again = {"query_net": tower(1), "doc_net": tower(2), "data": pairs(), "device": "cpu"}
+    tr.Training(**again, caches=40, path=tmp_path / "t.eow").close()
+    with pytest.raises(InputError, match=r"caches.cache 40.*caches.cache 50"):
+        tr.load(tmp_path / "t.eow", **again, caches=50)
+
+
 def test_a_training_is_no_search_and_the_reverse(tmp_path: Path, library, score) -> None:
     import emb_opt_widgets as eow
 

@@ -95,7 +95,15 @@ def test_parts_drawn_by_worth_are_the_whole(retrieval):
         assert p_value(columns, softmax(retrieval.inverse_temperature * scores[0].double().numpy())) > 1e-3
 
 
-@pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("scores", [torch.zeros(3), torch.zeros(3, 0), torch.zeros(2, 3).long(), [[0.0]]])
+@pytest.mark.parametrize("retrieval", [GumbelMax(), MaxScore()])
+def test_what_cannot_be_drawn_from_is_refused(retrieval, scores):
+    for call in (retrieval, retrieval.worth):
+        with pytest.raises(InputError, match="nothing to draw from"):
+            call(scores)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, True, float("nan"), float("inf")])
 def test_wrong_inverse_temperature(wrong):
     with pytest.raises(InputError):
         GumbelMax(wrong)

@@ -167,12 +167,24 @@ def test_half_precision_is_finite_and_near(dtype, autocast):
     assert bool(torch.isfinite(large))
 
 
-def test_a_broken_tower_shows():
-    q, c = batch(8)
-    broken = q.detach().clone()
-    broken[1, 0] = math.nan
-    each = RetrievalLoss(num_hard_negatives=2, reduction="none")(broken, c)
-    assert each.isnan().tolist() == [False, True, False, False, False]
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_broken_tower_shows(which):
+    given = [part.detach().clone() for part in batch(8)]
+    given[which][1, 0] = math.nan
+    with pytest.raises(InputError, match=("queries", "candidates")[which]):
+        RetrievalLoss(num_hard_negatives=2)(*given)
+
+
+def test_a_masked_positive_is_refused_whatever_its_weight():
+    mask = torch.ones(4, 4, dtype=torch.bool).fill_diagonal_(False)
+    with pytest.raises(InputError, match="query 0") as caught:
+        RetrievalLoss()(torch.ones(4, 2), torch.ones(4, 2), sample_weight=torch.zeros(4), score_mask=mask)
+    assert "weight" not in str(caught.value)
+
+
+def test_a_number_of_numpy_is_a_number():
+    q, c = batch(3)
+    assert torch.equal(RetrievalLoss(None, np.int64(2))(q, c), RetrievalLoss(None, 2)(q, c))
 
 
 EYE = torch.eye(4, dtype=torch.bool)
@@ -212,6 +224,7 @@ def test_what_the_references_pass_over_is_refused(case):
         {"temperature": math.nan},
         {"temperature": math.inf},
         {"temperature": "warm"},
+        {"temperature": True},
         {"temperature": torch.ones(2)},
         {"num_hard_negatives": -1},
         {"num_hard_negatives": 1.5},

@@ -275,6 +275,16 @@ def test_who_follows_the_display_is_called_and_may_fail(link: Link) -> None:
     end()
 
 
+def test_who_begins_to_follow_a_display_at_rest_is_called_once(link: Link) -> None:
+    first: list[int] = []
+    late: list[int] = []
+    link.feed.on_beat(lambda: first.append(1))
+    link.pages[0].hello()
+    until(lambda: len(first) == 1)
+    link.feed.on_beat(lambda: late.append(1))
+    until(lambda: len(late) == 1)
+
+
 def eow_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("eow-")]
 
