@@ -163,7 +163,7 @@ export class FakeSearch {
     let value = 5 + this.bell() * 0.35;
     for (const [px, py, height, width] of PEAKS) value += height * Math.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * width * width + 0.3));
     const scored = this.options.direction === "minimize" ? -value : value;
-    const row = this.append("items", { call: this.items.length + 1, score: scored, node, round: this.counts.rounds, x, y });
+    const row = this.append("items", { call: this.items.length, score: scored, node, round: this.counts.rounds, x, y });
     this.range = this.range ? [Math.min(this.range[0], scored), Math.max(this.range[1], scored)] : [scored, scored];
     this.rank(row, value);
     return scored;

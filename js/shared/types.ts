@@ -19,7 +19,7 @@ export type Status = "ready" | "running" | "paused" | "finished" | "stopped" | "
 export interface Strategy {
   name: string;
   title: string;
-  parameters: { name: string; type: "int" | "float" | "floats" | "bool" | "choice"; default: unknown; doc: string; choices?: string[] }[];
+  parameters: { name: string; type: "int" | "float" | "floats" | "bool" | "choice"; default: unknown; doc: string; choices?: string[]; minimum?: number }[];
 }
 
 export interface Facts {

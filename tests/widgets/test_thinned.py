@@ -54,7 +54,9 @@ def test_it_is_what_a_loop_says_however_it_grew(parts: list[int]) -> None:
         count += part
         made.grow(count, series.read)
         assert made.width == 1 or -(-count // (made.width // 2)) > MOST
-        np.testing.assert_allclose(rows_of(made), expected(series, count, made.width) or np.empty((0,)), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(
+            rows_of(made), expected(series, count, made.width) or np.empty((0,)), rtol=1e-12, atol=1e-12
+        )
     assert len(made.table) <= MOST
 
 

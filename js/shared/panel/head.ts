@@ -10,6 +10,7 @@ export interface HeadLook {
   /** What was spent, large; the rest of the line after it. */
   spent: string;
   rest: string;
+  /** Why it stands as it does: at the end of the line, so that nothing moves; a failure's in full below. */
   reason: string;
   best: string;
   bestId: string;
@@ -30,7 +31,8 @@ export function createHead(labels: { best: string; bar: string }): { el: HTMLEle
   const name = h("span", { class: "eow-name" });
   const spent = h("b");
   const rest = document.createTextNode("");
-  const facts = h("div", { class: "eow-facts eow-num" }, spent, rest);
+  const why = h("span");
+  const facts = h("div", { class: "eow-facts eow-num" }, spent, rest, why);
   const best = h("b");
   const bestId = h("span");
   const bestBox = h("div", { class: "eow-best eow-num" }, h("span", { class: "eow-unseen" }, `${labels.best} `), best, bestId);
@@ -47,13 +49,16 @@ export function createHead(labels: { best: string; bar: string }): { el: HTMLEle
       setAttribute(name, "title", look.name);
       setText(spent, silence ? "" : look.spent);
       setText(rest, silence || look.rest);
-      setAttribute(facts, "title", silence || look.spent + look.rest);
+      const failed = look.tone === "bad";
+      const said = silence || failed || !look.reason ? "" : ` · ${look.reason}`;
+      setText(why, said);
+      setAttribute(facts, "title", silence || look.spent + look.rest + said);
       setAttribute(facts, "data-tone", silence ? "warn" : null);
       setText(best, look.best);
       setText(bestId, look.bestId);
       setAttribute(bestBox, "title", look.bestText || null);
       setText(reason, look.reason);
-      reason.hidden = !look.reason;
+      reason.hidden = !failed || !look.reason;
       setAttribute(reason, "data-tone", look.tone);
       fill.style.width = `${((look.progress ?? 0) * 100).toFixed(2)}%`;
       setAttribute(bar, "aria-valuenow", look.now);

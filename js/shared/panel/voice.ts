@@ -1,23 +1,36 @@
-/** Says what changed to those who listen: states at once, progress now and then. */
+/** Says what changed to those who listen: states at once, progress now and then, with the numbers of that moment. */
 
 import { h, setText } from "../dom";
 
 const SPEAK_EVERY = 10_000;
 
-export function createVoice(): { el: HTMLElement; say(silence: string, status: string | null, sentence: () => string): void } {
+export interface Voice {
+  el: HTMLElement;
+  /** `sentence` is asked for when it is said, which may be later. */
+  say(silence: string, status: string | null, sentence: () => string): void;
+  destroy(): void;
+}
+
+export function createVoice(): Voice {
   const el = h("div", { class: "eow-unseen", role: "status", "aria-live": "polite" });
-  const said = { at: Number.NEGATIVE_INFINITY, status: "" };
+  let said = "";
+  let latest = () => "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const speak = () => {
+    setText(el, latest());
+    timer = said === "running" ? setTimeout(speak, SPEAK_EVERY) : undefined;
+  };
   return {
     el,
     say(silence, status, sentence) {
-      if (silence || status === null) {
-        said.status = "";
-        return setText(el, silence);
-      }
-      const now = performance.now();
-      if (status === said.status && (status !== "running" || now - said.at < SPEAK_EVERY)) return;
-      Object.assign(said, { at: now, status });
-      setText(el, sentence());
+      latest = sentence;
+      const now = silence || status === null ? "" : status;
+      if (now && now === said) return;
+      said = now;
+      clearTimeout(timer);
+      if (now) speak();
+      else setText(el, silence);
     },
+    destroy: () => clearTimeout(timer),
   };
 }

@@ -37,7 +37,16 @@ export function paintLegend(element: HTMLElement, scale: Scale): void {
   const places = by === "round" ? 0 : Math.max(1, decimals([Math.min(...ends), Math.max(...ends)]) - 1);
   const strip = h("i", { class: "eow-strip" });
   strip.style.background = gradient(dark);
-  element.replaceChildren(score(ends[0], places), strip, score(ends[1], places));
+  const [from, to] = endTexts(ends, places);
+  element.replaceChildren(from, strip, to);
+}
+
+/** The ends of a scale, with as many decimals more as it takes to tell them apart. */
+export function endTexts(ends: readonly [number, number], places: number): [string, string] {
+  const texts = (digits: number): [string, string] => [score(ends[0], digits), score(ends[1], digits)];
+  let digits = places;
+  while (digits < 8 && ends[0] !== ends[1] && texts(digits)[0] === texts(digits)[1]) digits++;
+  return texts(digits);
 }
 
 function names({ operators, present, dark }: Scale): HTMLElement[] {

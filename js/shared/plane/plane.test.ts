@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { between, ease, fit, pan, reveal, shown, zoomAt, type Camera } from "./camera";
+import { endTexts } from "./legend";
 import { Raster, discRows, pixelOf } from "./raster";
 
 const number = (min: number, max: number) => fc.double({ min, max, noNaN: true });
@@ -97,5 +98,13 @@ describe("Raster", () => {
     expect(alpha(2, 2)).toBeGreaterThan(alpha(1, 2));
     expect(alpha(1, 2)).toBeGreaterThan(0);
     expect(alpha(0, 0)).toBe(0);
+  });
+});
+
+describe("the legend's ends", () => {
+  it("have as many decimals as it takes to tell them apart", () => {
+    expect(endTexts([8.5, 8.5004], 1)).toEqual(["8.5000", "8.5004"]);
+    expect(endTexts([5, 9.84], 1)).toEqual(["5.0", "9.8"]);
+    expect(endTexts([8.5, 8.5], 1)).toEqual(["8.5", "8.5"]);
   });
 });

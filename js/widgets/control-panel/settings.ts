@@ -81,6 +81,17 @@ function chosen(slot: "update" | "prune", draft: Draft, list: readonly Strategy[
   if (!same) changed[slot] = { name: strategy.name, parameters };
 }
 
+/** What parameters are called where their own names say too little. */
+const LABELS: Record<string, string> = {
+  k: "How many stay (k)", lrs: "Learning rates (lrs)", n_active: "Queries a round (n_active)", score_agg: "A query’s score (score_agg)", max_norm: "Largest step (max_norm)",
+};
+
+export function labelOf(slot: "update" | "prune", name: string): string {
+  if (slot === "update" && name === "k") return "New queries (k)";
+  const plain = name.replaceAll("_", " ");
+  return LABELS[name] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
 class Wrong {
   constructor(readonly reason: string) {}
 }
@@ -92,16 +103,20 @@ function whole(text: string, optional: boolean): number | null | string {
   return /^\d{1,9}$/.test(trimmed) && Number(trimmed) > 0 ? Number(trimmed) : "A whole number from 1.";
 }
 
-function typed(text: string, { type, default: fallback, choices }: Parameter): unknown {
+function typed(text: string, { name, type, default: fallback, choices, minimum }: Parameter): unknown {
   const trimmed = text.trim();
   if (type === "bool") return trimmed === "true";
   if (type === "choice") return !choices || choices.includes(trimmed) ? trimmed : new Wrong(`One of ${choices.join(", ")}.`);
   if (trimmed === "") return fallback === null ? null : new Wrong("A value is needed.");
   if (type === "floats") {
     const list = trimmed.replace(/^\[|\]$/g, "").split(/[,;\s]+/).filter(Boolean).map(Number);
-    return list.length && list.every(Number.isFinite) ? list : new Wrong("Numbers with commas between them.");
+    const numbers = list.length && list.every(Number.isFinite) ? list : null;
+    if (!numbers) return new Wrong("Numbers with commas between them.");
+    return name === "lrs" && numbers.some((one) => one <= 0) ? new Wrong("Numbers above 0.") : numbers;
   }
   const value = Number(trimmed);
   if (!Number.isFinite(value)) return new Wrong("A number.");
-  return type === "int" && !Number.isInteger(value) ? new Wrong("A whole number.") : value;
+  if (type === "int" && !Number.isInteger(value)) return new Wrong("A whole number.");
+  const least = minimum ?? (type === "int" && name === "k" ? 1 : Number.NEGATIVE_INFINITY);
+  return value < least ? new Wrong(type === "int" ? `A whole number from ${least}.` : `A number from ${least}.`) : value;
 }

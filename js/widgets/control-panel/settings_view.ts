@@ -4,7 +4,7 @@ import { button, h, isDisabled, setAttribute, setDisabled, setText, uniqueId } f
 import { openPopover } from "../../shared/popover";
 import type { Dispose } from "../../shared/disposer";
 import type { Facts, Feed, Strategy } from "../../shared/types";
-import { type Draft, check, draftOf, parametersOf } from "./settings";
+import { type Draft, check, draftOf, labelOf, parametersOf } from "./settings";
 
 type Parameter = Strategy["parameters"][number];
 
@@ -90,7 +90,7 @@ function strategyFields(
   const fill = () => {
     for (const name of [...marks.keys()]) if (name.startsWith(`${slot}.`)) marks.delete(name);
     const strategy = list.find((one) => one.name === draft[slot]);
-    inner.replaceChildren(...(strategy?.parameters ?? []).map((parameter) => row(`${slot}.${parameter.name}`, parameter.name.replaceAll("_", " "), parameterField(slot, parameter, draft, changed), parameter.doc)));
+    inner.replaceChildren(...(strategy?.parameters ?? []).map((parameter) => row(`${slot}.${parameter.name}`, labelOf(slot, parameter.name), parameterField(slot, parameter, draft, changed), parameter.doc)));
   };
   select.addEventListener("change", () => {
     draft[slot] = select.value;

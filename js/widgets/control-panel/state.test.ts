@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FakeSearch } from "../../shared/fake_search";
 import type { Facts } from "../../shared/types";
-import { draftOf, check } from "./settings";
+import { check, draftOf, labelOf } from "./settings";
 import { NOTHING, buttonOf, commandOfKey, headOf, mainCommand, reduce, spoken } from "./state";
 
 const facts = (more: Partial<Facts> = {}): Facts => ({ ...new FakeSearch().facts(), ...more });
@@ -83,6 +83,16 @@ describe("settings", () => {
     const now = facts();
     const draft = { ...draftOf(now), update: "rl", parameters: { "update.lrs": "0.1, 0.5", "update.distance_penalty": "0", "update.advantage": "rank", "prune.k": "9" } };
     expect(check(draft, now).settings).toEqual({ update: { name: "rl", parameters: { lrs: [0.1, 0.5], distance_penalty: 0, advantage: "rank" } } });
+  });
+
+  it("keep numbers above their least", () => {
+    const now = facts();
+    const wrong = check({ ...draftOf(now), update: "rl", parameters: { "update.lrs": "0, 0.5", "update.distance_penalty": "0", "update.advantage": "rank", "prune.k": "0" } }, now).wrong;
+    expect(wrong).toEqual({ "update.lrs": "Numbers above 0.", "prune.k": "A whole number from 1." });
+  });
+
+  it("call parameters by words", () => {
+    expect([labelOf("update", "lrs"), labelOf("prune", "k"), labelOf("update", "distance_penalty")]).toEqual(["Learning rates (lrs)", "How many stay (k)", "Distance penalty"]);
   });
 
   it("say what is wrong, field by field", () => {

@@ -38,7 +38,7 @@ export function headOf(facts: Facts): HeadLook {
   const progress = budget ? Math.min(1, n_scored / budget) : null;
   return {
     pill: labelOf(status), tone: TONES[status], name: format.line(facts.name, 80), spent: format.count(n_scored), rest: ` ${parts.join(" · ")}`,
-    reason: status === "finished" || status === "failed" ? format.line(facts.reason, 400) : "",
+    reason: status === "running" ? "" : format.line(facts.reason, 400),
     best: best ? format.score(best.score, format.decimals(facts.score_range)) : "", bestId: best ? format.line(best.id, 40) : "", bestText: best ? format.line(best.text, 300) : "",
     progress, now: n_scored, goal: budget, valueText: `${format.count(n_scored)}${budget === null ? "" : ` of ${format.count(budget)}`} calls`,
   };

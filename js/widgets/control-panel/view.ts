@@ -49,6 +49,7 @@ class ControlPanel implements View {
   destroy(): void {
     this.close();
     this.tools.note.destroy();
+    this.voice.destroy();
     this.ends.dispose();
     this.el.replaceChildren();
   }

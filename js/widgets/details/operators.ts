@@ -20,7 +20,7 @@ export function createOperators(el: HTMLElement, { feed }: { feed: Feed }): View
   el.append(h("table", {}, h("thead", {}, h("tr", {}, ...HEADS.map((label) => h("th", { scope: "col" }, label)))), body), empty);
   const draw = () => {
     const { facts } = feed;
-    const rows = facts ? operatorRows(feed.table("nodes"), facts) : [];
+    const rows = facts ? operatorRows(feed.table("nodes"), feed.table("items"), facts) : [];
     const places = decimals(facts?.score_range ?? null);
     body.replaceChildren(...rows.map((row) => rowOf(row, places, dark)));
     empty.hidden = rows.length > 0;
@@ -34,7 +34,7 @@ export function createOperators(el: HTMLElement, { feed }: { feed: Feed }): View
     draw();
   };
   ends.add(soon.cancel);
-  ends.add(feed.subscribe((change) => (change.tables.has("nodes") || change.facts) && calmly()));
+  ends.add(feed.subscribe((change) => (change.tables.has("nodes") || change.tables.has("items") || change.facts) && calmly()));
   ends.add(watchTheme(el, (theme) => {
     dark = theme.dark;
     draw();

@@ -22,15 +22,26 @@ describe("operators", () => {
   ]);
 
   it("are compared by what they cost and found; what was undone is left out", () => {
-    const rows = operatorRows(table, { operators: ["start", "gradient"], direction: "maximize" });
+    const rows = operatorRows(table, new Columns(), { operators: ["start", "gradient"], direction: "maximize" });
     expect(rows).toEqual([
       { code: 1, name: "gradient", queries: 3, calls: 30, fresh: 20, best: 9, mean: 7, share: 0.75 },
       { code: 0, name: "start", queries: 1, calls: 10, fresh: 10, best: 7, mean: 5, share: 0.25 },
     ]);
   });
 
+  it("take the scores of items where their queries have none", () => {
+    const items = new Columns();
+    items.grow(2);
+    items.stamp = 2;
+    [6, 12].forEach((score, at) => {
+      items.put("node", "i4", at, 3);
+      items.put("score", "f8", at, score);
+    });
+    expect(operatorRows(table, items, { operators: [], direction: "maximize" })[0]).toMatchObject({ best: 12, mean: (8 * 30 + 4 * 10 + 18) / 42 });
+  });
+
   it("have their lowest as best where low scores are sought", () => {
-    expect(operatorRows(table, { operators: [], direction: "minimize" })[0]).toMatchObject({ best: 6, name: "operator 1" });
+    expect(operatorRows(table, new Columns(), { operators: [], direction: "minimize" })[0]).toMatchObject({ best: 6, name: "operator 1" });
   });
 });
 

@@ -1,5 +1,6 @@
 /** The tabs, and how the operators compare. Pure. */
 
+import { worthOf } from "../../shared/found";
 import type { Facts, Table } from "../../shared/types";
 
 export const TABS = ["Items", "Map", "Operators", "Events"] as const;
@@ -30,9 +31,9 @@ export interface OperatorRow {
 }
 
 /** One row an operator that made a query, those with the most calls first. Queries that were undone do not count. */
-export function operatorRows(nodes: Table, facts: Pick<Facts, "operators" | "direction">): OperatorRow[] {
+export function operatorRows(nodes: Table, items: Table, facts: Pick<Facts, "operators" | "direction">): OperatorRow[] {
   const rows = new Map<number, OperatorRow & { sum: number; weight: number }>();
-  const columns = { operator: nodes.u1("operator"), status: nodes.u1("status"), calls: nodes.i4("calls"), fresh: nodes.i4("n_new"), hits: nodes.i4("n_hits"), mean: nodes.f8("mean"), max: nodes.f8("max") };
+  const columns = { operator: nodes.u1("operator"), status: nodes.u1("status"), calls: nodes.i4("calls"), fresh: nodes.i4("n_new"), ...worthOf(nodes, items, facts.direction) };
   const lowest = facts.direction === "minimize";
   let total = 0;
   for (let node = 0; node < nodes.length; node++) {
@@ -44,7 +45,7 @@ export function operatorRows(nodes: Table, facts: Pick<Facts, "operators" | "dir
     row.calls += columns.calls[node] ?? 0;
     row.fresh += columns.fresh[node] ?? 0;
     total += columns.calls[node] ?? 0;
-    const [mean, max, hits] = [columns.mean[node] ?? Number.NaN, columns.max[node] ?? Number.NaN, columns.hits[node] ?? 0];
+    const [mean, max, hits] = [columns.mean[node] ?? Number.NaN, columns.max[node] ?? Number.NaN, columns.weight[node] ?? 0];
     if (mean === mean && hits > 0) {
       row.sum += mean * hits;
       row.weight += hits;

@@ -1,7 +1,7 @@
 /** What an item is, beside it: its score at once, its id, text and picture a moment later. Asks for an item once. */
 import { whenQuiet } from "../../shared/disposer";
 import { h } from "../../shared/dom";
-import { block, decimals, line, picture, score } from "../../shared/format";
+import { block, count, decimals, line, picture, score } from "../../shared/format";
 import type { Feed } from "../../shared/types";
 import type { Points } from "./state";
 
@@ -70,7 +70,7 @@ export class ItemCard {
     const places = decimals(this.feed.facts?.score_range ?? null);
     const told = this.told.get(row);
     const value = Number.isFinite(points.score[row] ?? Number.NaN) ? score(points.score[row], places) : "not valid";
-    const facts: [string, string][] = [["score", value], ["call", String(points.call[row] ?? "")], ["found by", `query ${points.node[row] ?? ""}`]];
+    const facts: [string, string][] = [["score", value], ["call", count((points.call[row] ?? 0) + 1)], ["found by", `query ${points.node[row] ?? ""}`]];
     const parts: HTMLElement[] = [h("div", { class: "eow-card-head" }, h("b", {}, told ? line(told.id, 60) : `Item ${row + 1}`)), h("hr")];
     for (const [name, text] of facts) parts.push(h("div", { class: "eow-card-row" }, h("span", {}, name), h("span", {}, text)));
     const src = picture(told?.image);

@@ -184,8 +184,8 @@ export class EmbeddingMap {
 
   private branch(how: "center" | "rows"): void {
     if (!this.mine.length) return;
-    const rows = sampled(this.mine, MOST_SENT);
-    this.does(this.feed.command("branch", { [how]: rows }));
+    const { mine } = this;
+    this.does(this.feed.command("branch", { [how]: sampled(mine, MOST_SENT) }), () => sameRows(mine, this.mine) && this.mark([]));
   }
 
   private turn(): void {
@@ -194,12 +194,13 @@ export class EmbeddingMap {
     if (name) this.does(this.feed.command(name));
   }
 
-  private does(command: Promise<Reply>): void {
+  private does(command: Promise<Reply>, done: () => void = () => {}): void {
     this.busy = true;
     this.bar.fail(null);
     this.bar.show(this.mine, true);
     const over = (error: { title: string; hint: string } | null) => {
       this.busy = false;
+      if (!error) done();
       this.bar.fail(error);
       this.bar.show(this.mine, false);
     };

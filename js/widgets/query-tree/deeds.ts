@@ -27,7 +27,7 @@ export class Deeder {
   }
 
   prune(roots: readonly number[]): Promise<void> {
-    const nodes = nodesOf(this.feed.table("nodes"));
+    const nodes = nodesOf(this.feed);
     const inside = below(nodes.parent, nodes.length, roots, true);
     const hit: number[] = [];
     for (let node = 0; node < nodes.length; node++) if (inside[node] && nodes.status[node] === STATUS.active) hit.push(node);
@@ -35,7 +35,7 @@ export class Deeder {
   }
 
   restore(roots: readonly number[]): Promise<void> {
-    const nodes = nodesOf(this.feed.table("nodes"));
+    const nodes = nodesOf(this.feed);
     const hit = roots.filter((node) => nodes.status[node] === STATUS.pruned);
     return this.does("Restoring", "restore", { nodes: hit }, hit, STATUS.active);
   }

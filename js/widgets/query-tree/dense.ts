@@ -2,7 +2,7 @@
 import type { Camera } from "../../shared/plane/camera";
 import { Raster, discRows, pixelOf } from "../../shared/plane/raster";
 import { eachEdge, eachNode, traceEdge } from "./paint";
-import { edgeStrength, roomOf, type Scene } from "./scene";
+import { edgeStrength, insideStroke, roomOf, type Scene } from "./scene";
 import { LOOK } from "./state";
 
 /** Pixels of edges that one picture may hold: beyond it only every second, third… edge is drawn, darker. */
@@ -82,9 +82,12 @@ function chosenEdges(context: CanvasRenderingContext2D, scene: Scene, camera: Ca
     for (let node = 0; node < nodes.length; node++) {
       if (chosen.inside[node] && !hidden[node] && !path.has(node) && (nodes.parent[node] as number) >= 0) traceEdge(context, scene, camera, node);
     }
+    const inside = insideStroke(chosen.descendants);
     context.strokeStyle = theme.css.soft;
-    context.lineWidth = 1.2;
+    context.lineWidth = Math.min(1.2, inside.width);
+    context.globalAlpha = inside.alpha;
     context.stroke();
+    context.globalAlpha = 1;
   }
   context.beginPath();
   for (const node of path) if (!hidden[node] && (nodes.parent[node] as number) >= 0) traceEdge(context, scene, camera, node);

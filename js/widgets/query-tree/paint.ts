@@ -1,6 +1,6 @@
 /** Draws a tree of which every node can be told apart. Knows canvas, nothing of events. */
 import type { Camera } from "../../shared/plane/camera";
-import { edgeStrength, radiusOf, roomOf, type Scene } from "./scene";
+import { edgeStrength, insideStroke, radiusOf, roomOf, type Scene } from "./scene";
 import { LOOK } from "./state";
 
 const TURN = Math.PI * 2;
@@ -33,11 +33,12 @@ export function paintEdges(context: CanvasRenderingContext2D, scene: Scene, came
     else kinds[kind].set(strength, [node]);
   });
   const { css } = scene.theme;
+  const inside = insideStroke(scene.chosen.descendants);
   for (const kind of EDGE_KINDS) {
     context.strokeStyle = kind === "path" ? css.sel : kind === "inside" ? css.faint : css.ghost;
-    context.lineWidth = kind === "plain" ? 1 : 1.8;
+    context.lineWidth = kind === "plain" ? 1 : kind === "inside" ? inside.width : 1.8;
     for (const [strength, nodes] of kinds[kind]) {
-      context.globalAlpha = strength * (kind === "inside" ? 0.62 : 1);
+      context.globalAlpha = strength * (kind === "inside" ? inside.alpha : 1);
       context.beginPath();
       for (const node of nodes) traceEdge(context, scene, camera, node);
       context.stroke();

@@ -34,6 +34,12 @@ export function radiusOf(scene: Scene, node: number, room: number): number {
   return room * (0.57 + 0.43 * (scene.size[node] ?? 0));
 }
 
+/** How the edges below the selection are drawn: the more there are the thinner and fainter, or they would be one grey slab. */
+export function insideStroke(descendants: number): { width: number; alpha: number } {
+  const crowd = Math.max(1, descendants / 25);
+  return { width: Math.max(0.8, 1.8 / crowd ** 0.35), alpha: Math.max(0.14, 0.62 / Math.sqrt(crowd)) };
+}
+
 /** How strongly an edge is drawn: the more columns it crosses the fainter, or a busy tree would be all edges. */
 export function edgeStrength(span: number): number {
   return span <= 1 ? 1 : Math.max(0.14, 0.7 / Math.sqrt(span));

@@ -11,7 +11,7 @@ function nodesFrom(parent: number[], given: Partial<Record<keyof Nodes, number[]
   const floats = (name: keyof Nodes) => Float64Array.from(given[name] ?? Array(length).fill(1));
   return {
     length, parent: Int32Array.from(parent), round: ints("round", 0), made: ints("made", 0), status: bytes("status"), operator: bytes("operator"), by: bytes("by"),
-    hits: ints("hits", 10), fresh: ints("fresh", 5), calls: ints("calls", 5), mean: floats("mean"), max: floats("max"),
+    hits: ints("hits", 10), fresh: ints("fresh", 5), calls: ints("calls", 5), mean: floats("mean"), max: floats("max"), lent: false,
   };
 }
 
@@ -85,7 +85,7 @@ describe("the selection", () => {
     const nodes = nodesFrom([-1, 0, 1, 1, -1, 4], { calls: [1, 2, 4, 8, 16, 32], status: [0, 1, 0, 0, 0, 0] });
     const one = chosenOf(nodes, [1]);
     expect([one.descendants, one.calls, one.pruned]).toEqual([2, 14, 1]);
-    expect(chosenText(one)).toEqual({ main: "1 query selected", more: "2 descendants · 14 calls spent" });
+    expect(chosenText(one)).toEqual({ main: "1 query selected", more: "2 descendants · 14 calls spent", short: { main: "1 query", more: "2 below · 14 calls" } });
     const two = chosenOf(nodes, [0, 1, 77]);
     expect([two.nodes, two.descendants, two.calls]).toEqual([[0, 1], 2, 15]);
   });
@@ -94,5 +94,6 @@ describe("the selection", () => {
     const nodes = nodesFrom([-1, 0], { status: [0, 1], round: [0, 3], max: [1, 2.5], by: [0, 1] });
     expect(spoken(nodes, 1, null)).toBe("Query 1, round 3, max 2.50, 5 new items, pruned, made by a person");
     expect(captionOf(nodes, null)).toEqual({ main: "2", more: "queries" });
+    expect(captionOf(nodesFrom([-1, 0, 0], { status: [0, 3, 3] }), null).more).toBe("queries · 2 undone");
   });
 });

@@ -1,9 +1,10 @@
 /** What the tree shows of its nodes, and what a selection means. Pure: knows columns, not the screen. */
 import { placeOf } from "../../shared/colors";
-import { count, decimals, plural, score } from "../../shared/format";
+import { compact, count, decimals, plural, score } from "../../shared/format";
+import { worthOf } from "../../shared/found";
 import { below } from "../../shared/plane/lineage";
 import { SHADES, rangeOf } from "../../shared/plane/tones";
-import type { ColorBy, Facts, Table } from "../../shared/types";
+import type { ColorBy, Facts, Feed } from "../../shared/types";
 
 export interface Nodes {
   readonly length: number;
@@ -18,6 +19,8 @@ export interface Nodes {
   readonly calls: Int32Array;
   readonly mean: Float64Array;
   readonly max: Float64Array;
+  /** Whether mean and best of some nodes are those of their items, which change as items come. */
+  readonly lent: boolean;
 }
 
 export const STATUS = { active: 0, pruned: 1, removed: 2, undone: 3 } as const;
@@ -25,7 +28,10 @@ export const STATUS = { active: 0, pruned: 1, removed: 2, undone: 3 } as const;
 /** How a node is drawn: filled, or as what is left of one. */
 export const LOOK = { filled: 0, pruned: 1, removed: 2, undone: 3, waiting: 4, blank: 5 } as const;
 
-export function nodesOf(table: Table): Nodes {
+/** Mean and best of nodes that the kernel gives none are those of their items. */
+export function nodesOf(feed: Pick<Feed, "table" | "facts">): Nodes {
+  const table = feed.table("nodes");
+  const { mean, max, lent } = worthOf(table, feed.table("items"), feed.facts?.direction ?? "maximize");
   return {
     length: table.length,
     parent: table.i4("parent"),
@@ -37,8 +43,9 @@ export function nodesOf(table: Table): Nodes {
     hits: table.i4("n_hits"),
     fresh: table.i4("n_new"),
     calls: table.i4("calls"),
-    mean: table.f8("mean"),
-    max: table.f8("max"),
+    mean,
+    max,
+    lent,
   };
 }
 
@@ -108,11 +115,13 @@ export function chosenOf(nodes: Nodes, selection: readonly number[]): Chosen {
   return { nodes: mine, inside, descendants, calls, pruned };
 }
 
-/** What the selection bar says. */
-export function chosenText(chosen: Chosen): { main: string; more: string } {
-  const { nodes, descendants, calls } = chosen;
-  const main = `${plural(nodes.length, "query", "queries")} selected`;
-  return { main, more: `${plural(descendants, "descendant")} · ${plural(calls, "call")} spent` };
+/** What the selection bar says, and what where there is little room. */
+export function chosenText({ nodes, descendants, calls }: Chosen): { main: string; more: string; short: { main: string; more: string } } {
+  const main = plural(nodes.length, "query", "queries");
+  return {
+    main: `${main} selected`, more: `${plural(descendants, "descendant")} · ${plural(calls, "call")} spent`,
+    short: { main, more: `${compact(descendants)} below · ${compact(calls)} ${calls === 1 ? "call" : "calls"}` },
+  };
 }
 
 /** Collapsed nodes with how many each hides, and who is hidden. */
@@ -151,5 +160,8 @@ export function spoken(nodes: Nodes, node: number, facts: Facts | null): string 
 export function captionOf(nodes: Nodes, facts: Facts | null): { main: string; more: string } {
   const parts = [nodes.length === 1 ? "query" : "queries"];
   if (facts) parts.push(`${count(facts.n_active)} active`, `${count(facts.n_pruned)} pruned`);
+  let undone = 0;
+  for (let node = 0; node < nodes.length; node++) if (nodes.status[node] === STATUS.undone) undone++;
+  if (undone) parts.push(`${count(undone)} undone`);
   return { main: count(nodes.length), more: parts.join(" · ") };
 }

@@ -62,7 +62,7 @@ export class QueryTree {
   ) {
     const { ends, root, outline } = this;
     const press = (target: HTMLElement, run: () => void) => ends.listen(target, "click", run);
-    this.nodes = nodesOf(feed.table("nodes"));
+    this.nodes = nodesOf(feed);
     this.deeds = new Deeder(feed, () => this.show(), (failure) => this.bar.fail(failure));
     this.bar = new Bar({ branch: () => this.act("branch"), prune: () => this.act("prune"), restore: () => this.act("restore") }, press);
     this.card = new Card(feed, () => this.nodes);
@@ -241,12 +241,13 @@ export class QueryTree {
       this.deeds.settle();
       this.grow(true);
     }
-    if (grew || change.facts || change.selection || change.colorBy) this.show();
+    if (!grew && change.tables.has("items")) this.nodes = nodesOf(this.feed);
+    if (grew || (change.tables.has("items") && this.nodes.lent) || change.facts || change.selection || change.colorBy) this.show();
     if (grew) this.stage.follow();
   }
 
   private grow(live: boolean): void {
-    this.nodes = nodesOf(this.feed.table("nodes"));
+    this.nodes = nodesOf(this.feed);
     const before = this.layout.length;
     const moved = this.layout.grow(this.nodes);
     if (this.layout.length < before) this.collapsed.clear();

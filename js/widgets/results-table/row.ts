@@ -31,6 +31,7 @@ export interface RowContent {
   look: Look | null;
   operator: string;
   node: number;
+  /** From 0; people count from 1. */
   call: number;
   ofSelection: boolean;
   marked: boolean;
@@ -44,7 +45,7 @@ export function fillRow(row: HTMLElement, content: RowContent): void {
   row.classList.toggle("eow-of-selection", content.ofSelection);
   row.classList.toggle("eow-marked", content.marked);
   const { look } = content;
-  const texts = [count(content.place + 1), Number.isNaN(content.score) ? "failed" : score(content.score, content.places), null, look ? line(look.id, 60) : "…", line(content.operator, 40), null, count(content.call)];
+  const texts = [count(content.place + 1), Number.isNaN(content.score) ? "failed" : score(content.score, content.places), null, look ? line(look.id, 60) : "…", line(content.operator, 40), null, count(content.call + 1)];
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i] as HTMLElement;
     cell.id = `${content.id}-${i}`;

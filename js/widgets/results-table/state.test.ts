@@ -54,24 +54,38 @@ describe("order", () => {
     const items = scores([3, 9, Number.NaN, 5]);
     const order = new Order();
     const best = { key: "score", falling: true } as const;
-    expect(order.follow(items, new Columns(), best)).toBe(true);
+    expect(order.follow(items, new Columns(), best, [])).toBe(true);
     expect([...order.rows]).toEqual([1, 3, 0, 2]);
-    expect(order.follow(items, new Columns(), best)).toBe(false);
+    expect(order.follow(items, new Columns(), best, [])).toBe(false);
     append(items, 7);
-    order.follow(items, new Columns(), best);
+    order.follow(items, new Columns(), best, []);
     expect([...order.rows]).toEqual([1, 4, 3, 0, 2]);
     items.put("score", "f8", 0, 8);
     items.stamp++;
-    order.follow(items, new Columns(), best);
+    order.follow(items, new Columns(), best, []);
     expect([...order.rows]).toEqual([1, 0, 4, 3, 2]);
   });
 
   it("of found rows is best first until another is asked for", () => {
     const items = scores([3, 9, 1, 5]);
     const found = [1, 0, 2];
-    expect([...arranged(found, items, new Columns(), { key: "score", falling: true }, "maximize")]).toEqual([1, 0, 2]);
-    expect([...arranged(found, items, new Columns(), { key: "score", falling: false }, "maximize")]).toEqual([2, 0, 1]);
-    expect([...arranged(found, items, new Columns(), { key: "call", falling: true }, "maximize")]).toEqual([2, 1, 0]);
+    expect([...arranged(found, items, new Columns(), { key: "score", falling: true }, "maximize", [])]).toEqual([1, 0, 2]);
+    expect([...arranged(found, items, new Columns(), { key: "score", falling: false }, "maximize", [])]).toEqual([2, 0, 1]);
+    expect([...arranged(found, items, new Columns(), { key: "call", falling: true }, "maximize", [])]).toEqual([2, 1, 0]);
+  });
+
+  it("of who found them is the alphabet's", () => {
+    const [items, nodes] = [scores([1, 2, 3]), new Columns()];
+    nodes.grow(3);
+    [0, 1, 2].forEach((at) => {
+      nodes.put("operator", "u1", at, at);
+      items.put("node", "i4", at, at);
+    });
+    const order = new Order();
+    order.follow(items, nodes, { key: "operator", falling: false }, ["start", "neighbours", "gradient"]);
+    expect([...order.rows]).toEqual([2, 1, 0]);
+    order.follow(items, nodes, { key: "operator", falling: false }, ["start", "neighbours", "Zoom"]);
+    expect([...order.rows]).toEqual([1, 0, 2]);
   });
 
   it("turns when a head is pressed twice", () => {
@@ -102,7 +116,7 @@ describe("texts", () => {
 
   it("are copied so that no spreadsheet takes them for formulas", () => {
     const text = copied([{ id: "@x", score: -1.5, text: '=HYPERLINK("a")\n\tb', call: 2 }]);
-    expect(text.split("\n")[1]).toBe("-1.5\t'@x\t'=HYPERLINK(\"a\") b\t2");
+    expect(text.split("\n")[1]).toBe("-1.5\t'@x\t'=HYPERLINK(\"a\") b\t3");
   });
 });
 

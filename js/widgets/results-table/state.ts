@@ -24,11 +24,11 @@ export class Order {
   private stamp = 0;
 
   /** True where the order is another one now. */
-  follow(items: Table, nodes: Table, sort: Sort): boolean {
-    const key = `${sort.key} ${sort.falling}`;
+  follow(items: Table, nodes: Table, sort: Sort, operators: readonly string[]): boolean {
+    const key = JSON.stringify([sort, sort.key === "operator" ? operators : []]);
     const more = items.length - this.rows.length;
     if (key === this.key && items.stamp === this.stamp && more === 0) return false;
-    const keys = keysOf(items, nodes, sort.key);
+    const keys = keysOf(items, nodes, sort.key, operators);
     const onlyAppended = key === this.key && more >= 0 && items.stamp - this.stamp === more;
     this.rows = onlyAppended ? extended(this.rows, keys, items.length, sort.falling) : sorted(keys, items.length, sort.falling);
     this.key = key;
@@ -37,15 +37,24 @@ export class Order {
   }
 }
 
-function keysOf(items: Table, nodes: Table, key: SortKey): ArrayLike<number> {
+function keysOf(items: Table, nodes: Table, key: SortKey, operators: readonly string[]): ArrayLike<number> {
   if (key === "score") return items.f8("score");
   if (key === "call") return items.i4("call");
   const node = items.i4("node");
   if (key === "node") return node;
   const operator = nodes.u1("operator");
   const out = new Float64Array(items.length);
-  for (let row = 0; row < out.length; row++) out[row] = operator[node[row] ?? 0] ?? Number.NaN;
+  const places = alphabetical(operators);
+  for (let row = 0; row < out.length; row++) out[row] = places[operator[node[row] ?? -1] ?? -1] ?? Number.NaN;
   return out;
+}
+
+/** The place of each name in the alphabet. */
+export function alphabetical(names: readonly string[]): number[] {
+  const order = [...names.keys()].sort((a, b) => (names[a] ?? "").localeCompare(names[b] ?? "", "en"));
+  const places: number[] = [];
+  order.forEach((name, place) => (places[name] = place));
+  return places;
 }
 
 /** What is known of an item beyond its numbers. */
@@ -100,10 +109,10 @@ export class Looks {
   }
 }
 
-/** A row's cells as a spreadsheet takes them, its texts kept from being taken for formulas. */
+/** A row's cells as a spreadsheet takes them, calls from 1, its texts kept from being taken for formulas. */
 export function copied(rows: readonly { id: string; score: number; text: string; call: number }[]): string {
   const cell = (text: string) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replace(/[\t\r\n\u0000]+/g, " ");
-  return ["score\tid\titem\tcall", ...rows.map(({ id, score, text, call }) => [score, cell(id), cell(text), call].join("\t"))].join("\n");
+  return ["score\tid\titem\tcall", ...rows.map(({ id, score, text, call }) => [score, cell(id), cell(text), call + 1].join("\t"))].join("\n");
 }
 
 /** Rows marked after a press: one, one more or less, or all between the last and this. */
@@ -137,10 +146,10 @@ export function moved(key: string, at: { row: number; column: number }, size: { 
 }
 
 /** Found rows in the order asked for; by score they stay as they came, best first. */
-export function arranged(found: readonly number[], items: Table, nodes: Table, sort: Sort, direction: "maximize" | "minimize"): Uint32Array {
+export function arranged(found: readonly number[], items: Table, nodes: Table, sort: Sort, direction: "maximize" | "minimize", operators: readonly string[]): Uint32Array {
   const best = sort.key === "score" && sort.falling === (direction === "maximize");
   if (best) return Uint32Array.from(found);
-  const keys = keysOf(items, nodes, sort.key);
+  const keys = keysOf(items, nodes, sort.key, operators);
   const order = sorted(found.map((row) => Number(keys[row] ?? Number.NaN)), found.length, sort.falling);
   return order.map((at) => found[at] ?? 0);
 }

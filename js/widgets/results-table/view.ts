@@ -100,10 +100,11 @@ class ResultsTable implements View {
     if (items.length < this.order.rows.length) this.texts.looks.clear();
     const top = feed.table("top");
     for (let i = 0; i < top.length; i++) this.texts.looks.putTop(top.i4("row")[i] ?? -1, top.json("id")[i], top.json("text")[i]);
+    const operators = feed.facts?.operators ?? [];
     const before = list.first;
     const anchor = list.el.scrollTop > 0 ? this.rows[before] : undefined;
-    const changed = this.order.follow(items, feed.table("nodes"), sort);
-    this.rows = this.found ? arranged(this.found.filter((row) => row < items.length), items, feed.table("nodes"), sort, this.direction) : this.order.rows;
+    const changed = this.order.follow(items, feed.table("nodes"), sort, operators);
+    this.rows = this.found ? arranged(this.found.filter((row) => row < items.length), items, feed.table("nodes"), sort, this.direction, operators) : this.order.rows;
     list.setLength(this.rows.length);
     if (changed && anchor !== undefined && !this.found) {
       const now = this.rows.indexOf(anchor);

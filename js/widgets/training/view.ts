@@ -61,6 +61,7 @@ class TrainingPanel implements View {
 
   destroy(): void {
     this.steering.destroy();
+    this.voice.destroy();
     this.events.destroy();
     for (const chart of Object.values(this.charts)) chart.destroy();
     this.ends.dispose();
