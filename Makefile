@@ -90,6 +90,7 @@ build: $(STAMP) $(BUNDLES) $(LABEXTENSION) ## the wheel and the source distribut
 
 bench: $(STAMP) ## ratios against the peers, measured here and now
 	$(BIN)/emb-opt-widgets bench $(ARGS)
+	$(if $(ARGS),,$(BIN)/emb-opt-widgets bench training)
 
 lab: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

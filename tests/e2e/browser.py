@@ -42,7 +42,7 @@ def missing() -> str | None:
     """Why there can be no browser tests here; None where there can."""
     absent = [name for name in ("playwright", "jupyterlab", "notebook", "ipykernel") if find_spec(name) is None]
     if absent:
-        return f"not installed: {', '.join(absent)} (pip install 'emb_opt_widgets[e2e]')"
+        return f"not installed: {', '.join(absent)} (pip install 'emb_opt_widgets[test]')"
     return None if chromium() else "there is no Chromium (Debian: apt install chromium)"
 
 
