@@ -285,10 +285,11 @@ def test_the_progress_bar_follows(by, capsys):
 
 
 INTERRUPTED = """
-import time, torch
+import signal, time, torch
 from emb_opt_widgets import training as tr
 from tests.training.towers_for_tests import pairs, tower
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have set it aside
 training = tr.Training(tower(1), tower(2), pairs(), epochs=None)
 training.listen(lambda bodies: time.sleep(0.02))
 print("running", flush=True)
