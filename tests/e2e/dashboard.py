@@ -37,7 +37,7 @@ class Dashboard:
     def shown(self) -> Dashboard:
         """Wait until there is something to see of the search."""
         self.box.locator(".eow-pill").wait_for()
-        eventually(lambda: self.box.locator(".eow-pill").inner_text().strip(), what="the status")
+        eventually(lambda: not self.status().startswith(("waiting", "…")) and self.status(), what="the status")
         return self
 
     def button(self, name: str) -> Any:
