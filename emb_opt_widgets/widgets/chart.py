@@ -58,9 +58,9 @@ class Chart(SearchWidget):
 
 
 def axes(x: bqplot.Scale, y: bqplot.Scale) -> list[bqplot.Axis]:
-    """A quiet pair of axes: numbers only."""
+    """A quiet pair of axes: numbers only, hidden until there is something to measure."""
     return [
-        bqplot.Axis(scale=scale, side=side, grid_lines="none", tick_format=".4~g", tick_values=np.zeros(1))
+        bqplot.Axis(scale=scale, side=side, grid_lines="none", tick_format=".4~g", visible=False)
         for scale, side in ((x, "bottom"), (y, "left"))
     ]
 

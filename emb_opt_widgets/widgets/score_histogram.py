@@ -65,8 +65,9 @@ class ScoreHistogram(Chart):
             {
                 self._x: {"min": bins.low, "max": bins.high},
                 self._y: {"min": 0.0, "max": top},
-                self._axes[0]: {"tick_values": np.array(ticks(bins.low, bins.high, 6))},
+                self._axes[0]: {"visible": True, "tick_values": np.array(ticks(bins.low, bins.high, 6))},
                 self._axes[1]: {
+                    "visible": True,
                     "tick_values": np.array([self._place(n) for n in counted]),
                     "tick_labels": {_written(self._place(n)): f"{n:,}" for n in counted},
                 },

@@ -59,8 +59,8 @@ class ScoreTrace(Chart):
             {
                 self._x: {"min": 0.0, "max": right},
                 self._y: {"min": low, "max": high},
-                self._axes[0]: {"tick_values": np.array(ticks(0.0, right, 4))},
-                self._axes[1]: {"tick_values": np.array(ticks(low, high, 4))},
+                self._axes[0]: {"visible": True, "tick_values": np.array(ticks(0.0, right, 4))},
+                self._axes[1]: {"visible": True, "tick_values": np.array(ticks(low, high, 4))},
                 self._best: _points(best),
                 self._means: _points(means),
                 self._marks: {

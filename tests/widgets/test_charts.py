@@ -46,6 +46,7 @@ def test_the_histogram_counts_all_scores_and_the_selected(search, page):
     assert chart._chosen.y.sum() == np.isin(nodes, [1, 2]).sum() > 0
     assert (chart._chosen.y <= chart._all.y).all()
     low, width = chart._x.min, (chart._x.max - chart._x.min) / len(chart._all.x)
+    assert [axis.visible for axis in chart._axes] == [True, True]
     slow = [((scores >= low + i * width) & (scores < low + (i + 1) * width)).sum() for i in range(len(chart._all.x))]
     assert abs(chart._all.y - slow).sum() <= 2
     chart.close()
@@ -57,6 +58,7 @@ def test_nothing_is_drawn_while_no_page_looks(search):
     Feed.of(search)._beat()
     chart.selection = [0]
     assert chart._all.y.tolist() == [0]
+    assert [axis.visible for axis in chart._axes] == [False, False]
     chart.close()
 
 
