@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -239,6 +240,89 @@ def test_nothing_is_asked_while_the_panel_is_hidden(two: list[Notebook], tab: Ta
     tab.page.evaluate("() => window.asked.splice(0)")
     tab.page.wait_for_timeout(3000)
     assert tab.page.evaluate("() => window.asked") == []
+
+
+def test_two_notebooks_on_one_kernel(two: list[Notebook], tab: Tab, lab: Lab) -> None:
+    """Its searches are listed once, whichever notebook made them, and act alike."""
+    panel = open_panel(tab)
+    be(row(panel, "second.ipynb"), "running")
+    kernel = tab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+    path = lab.write("sharing.ipynb", ["other = eow.Search(x, score, budget=5000, name='shared')\nother.start()"])
+    open_path(tab, path)
+    tab.page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=path)
+    tab.page.evaluate(
+        """async id => {
+            const context = window.jupyterapp.shell.currentWidget.sessionContext;
+            await context.ready;
+            await context.changeKernel({id});
+        }""",
+        kernel,
+    )
+    sharing = Notebook(tab, lab, path)
+    sharing.run(0)
+    be(row(panel, "shared"), "running")
+    assert row(panel, "shared").count() == 1
+    assert panel.locator(".eow-search-name", has_text=re.compile("^second$")).count() == 1
+    press(row(panel, "shared"), "Pause")
+    be(row(panel, "shared"), "paused")
+    assert sharing.value("[str(one.status) for one in (s, other)]") == ["running", "paused"]
+
+
+OLD_KERNEL = """
+import ipykernel.debugger
+ipykernel.debugger._is_debugpy_available = False
+from ipykernel.ipkernel import IPythonKernel
+known = IPythonKernel.kernel_info.fget
+IPythonKernel.kernel_info = property(lambda self: {**known(self), "supported_features": []})
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+
+
+@pytest.fixture(scope="module")
+def old_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A server whose kernel has no debugger and no subshells, as an old one."""
+    folder = tmp_path_factory.mktemp("old")
+    spec = folder / "data" / "kernels" / "old"
+    spec.mkdir(parents=True)
+    (spec / "kernel.py").write_text(OLD_KERNEL, encoding="utf-8")
+    argv = [sys.executable, str(spec / "kernel.py"), "-f", "{connection_file}"]
+    about = {"argv": argv, "display_name": "Old", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(about), encoding="utf-8")
+    with serve(folder) as server:
+        yield server
+
+
+def test_where_a_kernel_is_too_old_an_interrupt_is_offered_and_the_pause_follows(old_lab: Lab, context: Any) -> None:
+    tab = Tab.of(context)
+    spec = {"name": "old", "display_name": "Old", "language": "python"}
+    path = old_lab.write("old.ipynb", [SLOW, start("on an old kernel"), "time.sleep(600)"], kernelspec=spec)
+    book = Notebook(tab, old_lab, path).open()
+    panel = open_panel(tab)
+    book.run(0)
+    book.run(1)
+    line = row(panel, "on an old kernel")
+    be(line, "running")
+    press(line, "Pause")  # idle: it hears
+    be(line, "paused")
+    press(line, "Resume")
+    be(line, "running")
+    book.run(2, wait=False)
+    panel.get_by_text("too old to be asked meanwhile").wait_for()
+    press(line, "Pause")
+    dialog = tab.page.get_by_role("dialog").filter(has_text="does not answer")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert "does not hear" in line.get_by_role("alert").inner_text()
+    assert line.get_attribute("data-status") == "running"
+    press(line, "Pause")
+    dialog.get_by_role("button", name="Interrupt").click()
+    be(line, "paused")
+    assert line.get_by_role("alert").inner_text() == ""
+    assert "KeyboardInterrupt" in book.output(2).inner_text()
+    log = book.value("[(e.body.name, e.body.who) for e in s.events if e.kind == 'command']")
+    assert log == [["pause", "panel"], ["resume", "panel"], ["pause", "panel"]]
+    assert tab.dialogs == []
+    shut_down_all(tab)
 
 
 def test_the_status_bar_knows_what_runs_and_opens_the_panel(two: list[Notebook], tab: Tab) -> None:

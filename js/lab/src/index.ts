@@ -59,12 +59,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const start = performance.now();
     const open = () => [...panelsOf(notebooks)];
+    const trans = (translator ?? nullTranslator).load("emb_opt_widgets");
     const parts: Parts = {
       app,
       documents,
       notebooks,
-      searches: new Searches(app.serviceManager, open),
-      trans: (translator ?? nullTranslator).load("emb_opt_widgets"),
+      searches: new Searches(app.serviceManager, open, trans.__("The kernel runs a cell and does not hear.")),
+      trans,
       tabs: new WidgetTracker<DashboardTab>({ namespace: "emb-opt-widgets-dashboards" }),
       folder: () => browser?.model.path ?? "",
       preferences: DEFAULTS,
@@ -135,18 +136,20 @@ async function learnOfServer(parts: Parts): Promise<void> {
 
 async function act(parts: Parts, key: string, verb: Verb): Promise<void> {
   const { searches, trans } = parts;
-  const error = await searches.act(key, verb);
+  const heard = await searches.act(key, verb);
   const listed = searches.find(key);
-  const mute = error === "silent" || error === "too old";
-  if (!mute || !listed || (verb !== "pause" && verb !== "stop")) return;
+  if (heard !== "unheard" || !listed || (verb !== "pause" && verb !== "stop")) return;
   const answer = await showDialog({
     title: trans.__("The kernel does not answer"),
     body: trans.__(
-      "It runs a cell, and cannot be asked meanwhile. Interrupt that cell? A search.run() that it waits in becomes a pause, and nothing is lost.",
+      "It runs a cell, and cannot be asked meanwhile. Interrupt that cell? What it computes is lost; of the search nothing is, and the %1 follows at once.",
+      verb,
     ),
     buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__("Interrupt") })],
   });
-  if (answer.button.accept) await KernelAPI.interruptKernel(listed.kernel, parts.app.serviceManager.serverSettings);
+  if (!answer.button.accept) return;
+  await KernelAPI.interruptKernel(listed.kernel, parts.app.serviceManager.serverSettings);
+  await searches.actAfterInterrupt(key, verb);
 }
 
 async function reveal(parts: Parts, key: string): Promise<void> {

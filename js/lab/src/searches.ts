@@ -14,6 +14,12 @@ import { Speed } from "./speed";
 
 /** Milliseconds for a kernel to make a dashboard. */
 const SLOWLY = 20_000;
+/** Milliseconds for a kernel to listen again after an interrupt, and between two questions whether it does. */
+const RECOVERY = 10_000;
+const AGAIN = 250;
+
+/** What became of a request: done, or refused with an error that its line shows; or the kernel does not hear. */
+export type Heard = "done" | "refused" | "unheard";
 
 /** One line of the panel. */
 export interface Listed {
@@ -62,6 +68,8 @@ export class Searches implements IDisposable {
   constructor(
     private readonly manager: ServiceManager.IManager,
     private readonly panels: () => readonly NotebookPanel[],
+    /** What a line says where its kernel does not hear. */
+    private readonly unheard: string,
   ) {
     manager.sessions.runningChanged.connect(this.onRunning, this);
     manager.kernels.runningChanged.connect(this.onRunning, this);
@@ -127,20 +135,42 @@ export class Searches implements IDisposable {
     }
   }
 
-  /** Asks a search for something; returns what went wrong, null where nothing did. */
-  async act(key: string, verb: Verb): Promise<string | null> {
+  /** Asks a search for something; what went wrong stands in its line. */
+  async act(key: string, verb: Verb): Promise<Heard> {
     const line = this.lines.get(key);
     const asked = line && this.kernels.get(line.kernel);
-    if (!line || !asked) return "This search is gone.";
+    if (!line || !asked) return "refused";
     line.error = null;
     const outcome = await asked.link.ask({ ask: "act", search_id: line.record.id, verb, command_id: UUID.uuid4() });
-    const error = outcome.kind === "answer" ? outcome.body.error : outcome.kind;
-    line.error = typeof error === "string" ? error : null;
+    if (outcome.kind === "answer") line.error = typeof outcome.body.error === "string" ? outcome.body.error : null;
+    else line.error = this.unheard;
     asked.due = Math.min(asked.due, asked.last + this.interval);
     if (this.watching) this.tick();
     else asked.link.hangUp();
     this.changedSignal.emit();
-    return line.error;
+    if (outcome.kind !== "answer") return "unheard";
+    return line.error === null ? "done" : "refused";
+  }
+
+  /** Asks again once a kernel listens that was interrupted; not for what the interrupt did itself. */
+  async actAfterInterrupt(key: string, verb: Verb): Promise<void> {
+    const end = Date.now() + RECOVERY;
+    while (Date.now() < end) {
+      const line = this.lines.get(key);
+      const asked = line && this.kernels.get(line.kernel);
+      if (!line || !asked || line.gone) return;
+      const outcome = await asked.link.ask({ ask: "overview" });
+      const overview = outcome.kind === "answer" ? readOverview(outcome.body) : null;
+      const record = overview?.searches.find((search) => search.id === line.record.id);
+      if (record) {
+        line.error = null;
+        this.take(line.kernel, record);
+        this.changedSignal.emit();
+        if (record.status === "running") await this.act(key, verb);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
   }
 
   /** The widget model of a search's dashboard, in its kernel. */
