@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.bench.tasks import Task
+from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.search import Search
 from emb_opt_widgets.sources import ArraySource
 from emb_opt_widgets.strategies import Portfolio, SurrogateUpdate
 
-__all__ = ["METHODS", "Method", "ours"]
+__all__ = ["METHODS", "AskedOnly", "Method", "ours"]
 
 Array = npt.NDArray[Any]
 Method = Callable[[Task, int, int], Array]
@@ -25,17 +26,37 @@ _NEIGHBOURS = 10
 _STARTS = 5
 
 
-def ours(task: Task, budget: int, seed: int, update: Any = None) -> Array:
-    """This library with an update; None is its default."""
+class AskedOnly:
+    """A source that cannot be read through, as a vector database across a network."""
+
+    def __init__(self, vectors: Array) -> None:
+        self._held = ArraySource(vectors)
+        self.dim = self._held.dim
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def search(self, queries: Array, k: int) -> Hits:
+        return self._held.search(queries, k)
+
+    def fetch(self, ids: Array) -> Items:
+        return self._held.fetch(ids)
+
+
+def ours(task: Task, budget: int, seed: int, update: Any = None, asked_only: bool = False) -> Array:
+    """This library with an update; None is its default.
+
+    Args:
+        asked_only: Whether the source hides that it could be read through.
+    """
     filter = None if task.allowed.all() else lambda items: task.allowed[items.ids]
 
     def score(items: Items) -> Array:
         out: Array = task.truth[items.ids]
         return out
 
-    search = Search(
-        ArraySource(task.vectors), score, filter=filter, update=update, budget=budget, seed=seed, batch_size=task.batch
-    )
+    source = AskedOnly(task.vectors) if asked_only else ArraySource(task.vectors)
+    search = Search(source, score, filter=filter, update=update, budget=budget, seed=seed, batch_size=task.batch)
     search.run(progress=False)
     state = search.controller.state
     return state.ids.take(np.argsort(np.where(state.items["call"] < 0, 1 << 30, state.items["call"]))[: state.n_scored])
@@ -128,6 +149,7 @@ def _reference(mode: str, data: Any) -> tuple[Any, Any]:
 _SINGLES = ("blend", "explore", "linear", "kernel", "neighbours", "coverage")
 METHODS: Mapping[str, Method] = {
     "default": ours,
+    "asked only": partial(ours, asked_only=True),
     **{f"only {name}": partial(ours, update=Portfolio(operators=(name,))) for name in _SINGLES},
     "linear model": partial(ours, update=SurrogateUpdate("linear")),
     "kernel model": partial(ours, update=SurrogateUpdate("kernel")),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import emb_opt_widgets as eow
+from emb_opt_widgets.bench.methods import AskedOnly
 from emb_opt_widgets.engine.events import Chosen, QueriesMade
 from emb_opt_widgets.store import encode
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, Portfolio, SurrogateUpdate
@@ -90,7 +91,7 @@ def test_the_log_says_why_each_call_was_spent() -> None:
 @pytest.mark.parametrize("readable", [True, False])
 def test_every_choice_has_its_propensity(readable: bool, more: dict[str, Any]) -> None:
     library = gaussians(800)
-    search = ran(library if readable else Asked(library), budget=18, **more)
+    search = ran(library if readable else AskedOnly(library), budget=18, **more)
     choices = bodies(search, Chosen)
     assert sum(len(chosen.rows) for chosen in choices) == 18
     for chosen in choices:
@@ -125,7 +126,7 @@ def test_a_round_has_work_for_every_worker() -> None:
 
 
 def test_a_source_that_can_only_be_asked_fills_a_plate_too() -> None:
-    found = sizes(ran(Asked(gaussians()), budget=250, batch_size=48))
+    found = sizes(ran(AskedOnly(gaussians()), budget=250, batch_size=48))
     assert sum(found) == 250 and sum(n >= 48 for n in found) >= 4
 
 
@@ -164,7 +165,7 @@ def test_a_resumed_search_goes_on_to_the_last_byte(
     filter: Callable[[Any], Any] | None, readable: bool, tmp_path: Path
 ) -> None:
     library = gaussians(800)
-    source: Any = library if readable else Asked(library)
+    source: Any = library if readable else AskedOnly(library)
     whole = ran(source, filter=filter, batch_size=2)
     path = tmp_path / "s.eow"
     with eow.Search(source, smooth, filter=filter, batch_size=2, budget=60, seed=1, path=path):
@@ -272,29 +273,9 @@ def test_ids_may_be_text_and_vectors_may_be_copies() -> None:
         assert ran(other).n_scored == 60
 
 
-class Asked:
-    """A source that can only be asked."""
-
-    def __init__(self, library: np.ndarray) -> None:
-        self._whole = eow.sources.ArraySource(library)
-
-    @property
-    def dim(self) -> int:
-        return self._whole.dim
-
-    def __len__(self) -> int:
-        return len(self._whole)
-
-    def search(self, queries: Any, k: int) -> Any:
-        return self._whole.search(queries, k)
-
-    def fetch(self, ids: Any) -> Any:
-        return self._whole.fetch(ids)
-
-
 def test_a_source_that_can_only_be_asked(counted: Counted) -> None:
     library = gaussians()
-    search = ran(Asked(library), counted, budget=100)
+    search = ran(AskedOnly(library), counted, budget=100)
     assert search.n_scored == len(counted.calls) == 100
     assert len(top(library, 10) & set(search.results().ids.tolist())) >= 8
     assert {"gradient", "around", "seen before"} <= set(search.controller.state.operators)
@@ -302,7 +283,7 @@ def test_a_source_that_can_only_be_asked(counted: Counted) -> None:
 
 def test_a_persons_branch_on_a_source_that_can_only_be_asked() -> None:
     library = gaussians()
-    search = eow.Search(Asked(library), smooth, budget=200, k=6)
+    search = eow.Search(AskedOnly(library), smooth, budget=200, k=6)
     search.run(rounds=5, progress=False)
     far = np.full(8, -1.5)
     search.branch(embedding=far)
@@ -329,7 +310,7 @@ SCORES: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", SCORES)
 def test_awkward_scores(name: str, readable: bool) -> None:
     library = gaussians(400)
-    search = ran(library if readable else Asked(library), SCORES[name], budget=50)
+    search = ran(library if readable else AskedOnly(library), SCORES[name], budget=50)
     assert search.n_scored == 50 and search.status is eow.SearchStatus.FINISHED
 
 
@@ -350,7 +331,7 @@ LIBRARIES: dict[str, np.ndarray] = {
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_awkward_libraries(name: str, readable: bool) -> None:
     library = LIBRARIES[name]
-    source = library if readable else Asked(library)
+    source = library if readable else AskedOnly(library)
     search = eow.Search(source, lambda i: i.ids % 7 * 1.0, budget=40, k=min(5, len(library)), queries=2)
     search.run(progress=False)
     assert search.status is eow.SearchStatus.FINISHED
@@ -361,7 +342,7 @@ def test_awkward_libraries(name: str, readable: bool) -> None:
 @pytest.mark.parametrize("budget", [1, 2, 3, 5])
 def test_small_budgets(budget: int, readable: bool) -> None:
     library = gaussians(400)
-    assert ran(library if readable else Asked(library), budget=budget).n_scored == budget
+    assert ran(library if readable else AskedOnly(library), budget=budget).n_scored == budget
 
 
 def test_everything_may_be_scored() -> None:
