@@ -360,3 +360,11 @@ def test_everything_may_be_scored() -> None:
 def test_wrong_configuration(build: Any) -> None:
     with pytest.raises(eow.InputError, match="xpected"):
         build()
+
+
+def test_a_source_that_can_only_be_asked_is_walked_through() -> None:
+    """What is asked is mostly what was seen and not asked about: the search goes on meeting new items."""
+    library = gaussians(4000)
+    state = ran(AskedOnly(library), budget=120).controller.state
+    assert state.operators.count("around") > 0.5 * len(state.operators)
+    assert len(state.items["status"]) > len(library) // 4

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.queries import Choice, Proposals
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.engine.view import SearchView
@@ -31,6 +32,9 @@ QUERY_PRIOR: Mapping[str, tuple[float, float]] = {
     "gradient": (3.0, 1.0), "around": (2.0, 1.0), "between": (1.0, 1.0), "spread": (0.5, 2.0),
 }  # fmt: skip
 _QUERIES = (16, 64)
+_WALK = 0.8
+"""Share of the queries that stand at what was seen and not asked about yet, whatever the credit, where the source holds
+its items: they show only to who walks there."""
 _MOST_QUERIES = 256
 _ROUNDS = 40
 _SEEDS = 12
@@ -48,7 +52,12 @@ def _asked(view: SearchView) -> int:
     """Queries to make in a round: asking is cheap beside scoring. As many as it takes to find what is scored at once,
     were half of the hits known."""
     enough = min(_MOST_QUERIES, int(np.ceil(2 * view.at_once / view.k)))
-    return max(enough, int(np.clip(2 * _calls(view), *_QUERIES)))
+    return max(enough, int(np.clip(2 * _calls(view), *_QUERIES)) * (2 if _walks(view) else 1))
+
+
+def _walks(view: SearchView) -> bool:
+    """Whether the neighbours of an item that was seen are others: not where a query makes its items up."""
+    return not isinstance(view.source, VolatileSource)
 
 
 class _Seen:
@@ -98,9 +107,17 @@ def propose_queries(settings: Settings, view: SearchView) -> Proposals:
         middle, around = seen.library.block(np.arange(seen.library.n)).std(axis=0), rng.standard_normal
         return _spread(seen.library.original(middle * around((_asked(view), view.dim))), memory)
     ensemble = seen.fit(memory, settings.models)
-    share = _wider(shares(memory.get("credit", {}), QUERY_PRIOR, rng), view.idle_rounds)
+    share = shares(memory.get("credit", {}), QUERY_PRIOR, rng)
+    share = _wider(_walking(share) if _walks(view) else share, view.idle_rounds)
     memory["plan"] = {"phase": "model", "shares": {name: round(value, 4) for name, value in share.items()}}
     return _queries(seen, ensemble, share, memory, rng, view)
+
+
+def _walking(share: Mapping[str, float]) -> dict[str, float]:
+    """Shares with at least `_WALK` for "around"."""
+    rest = min(1.0, (1 - _WALK) / max(1 - share["around"], 1e-9))
+    kept = {name: value * rest for name, value in share.items() if name != "around"}
+    return {**kept, "around": 1 - sum(kept.values())}
 
 
 def _wider(share: Mapping[str, float], dry: int) -> dict[str, float]:
@@ -177,8 +194,12 @@ class _Seeds:
         inside = usable & np.isin(seen.status, (ItemStatus.CANDIDATE, ItemStatus.SCORED))
         promising = np.flatnonzero(inside)
         promising = promising[np.argsort(-value[promising], kind="stable")]
-        unasked = [at for at in promising[: 8 * _SEEDS + len(asked)] if vectors[seen.rows[at]].tobytes() not in asked]
-        self.unasked = np.array(unasked[: _SEEDS + _QUERIES[1]], np.int64)
+        unasked = [
+            at
+            for at in promising[: _SEEDS + _MOST_QUERIES + len(asked)]
+            if vectors[seen.rows[at]].tobytes() not in asked
+        ]
+        self.unasked = np.array(unasked[: _SEEDS + _MOST_QUERIES], np.int64)
 
     def draw(self, places: Array, rng: np.random.Generator) -> tuple[int, float]:
         """One of the places, the earlier the likelier, and with what chance."""
