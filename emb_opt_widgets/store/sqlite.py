@@ -94,11 +94,17 @@ class SQLiteStore:
 
     def _connect(self, readonly: bool) -> sqlite3.Connection:
         if readonly:
-            left = self.path.with_name(self.path.name + "-wal")
-            whole = not os.access(self.path.parent, os.W_OK) and not left.exists()
+            left = self.path.with_name(self.path.name + "-wal").exists()
+            whole = not left and (self._has_log() or not os.access(self.path.parent, os.W_OK))
             uri = f"{self.path.resolve().as_uri()}?{'immutable=1' if whole else 'mode=ro'}"
             return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         return sqlite3.connect(self.path, timeout=5.0, check_same_thread=False, isolation_level=None)
+
+    def _has_log(self) -> bool:
+        """Whether changes go to a write-ahead log (https://www.sqlite.org/fileformat2.html, section 1.3.3). Where it is
+        not there, nobody has the file open, and what only reads it must not make one."""
+        with open(self.path, "rb") as file:
+            return file.read(20)[18:] == b"\2\2"
 
     def _journal(self) -> str:
         """Write-ahead log where it works; a rollback journal where it does not (network drives)."""

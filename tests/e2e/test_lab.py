@@ -36,6 +36,7 @@ THEIRS = (
     "Canceled future for",  # of messages to a kernel that restarts
     "Could not restore the debugger state",
     "reading 'schema'",  # Notebook 7
+    "Unexpected response code: 404",  # of a kernel that ended meanwhile
 )
 SLOW = """
 import time, numpy as np, emb_opt_widgets as eow
@@ -63,6 +64,12 @@ def open_panel(tab: Tab) -> Any:
 
 def open_path(tab: Tab, path: str) -> None:
     tab.page.evaluate("path => { void window.jupyterapp.commands.execute('docmanager:open', {path}); }", path)
+
+
+def show(tab: Tab, path: str) -> None:
+    """Open a file, and wait until it is the current one."""
+    open_path(tab, path)
+    tab.page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=path)
 
 
 def open_lab(tab: Tab, lab: Lab) -> None:
@@ -247,9 +254,17 @@ def test_two_notebooks_on_one_kernel(two: list[Notebook], tab: Tab, lab: Lab) ->
     panel = open_panel(tab)
     be(row(panel, "second.ipynb"), "running")
     kernel = tab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
-    path = lab.write("sharing.ipynb", ["other = eow.Search(x, score, budget=5000, name='shared')\nother.start()"])
-    open_path(tab, path)
-    tab.page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=path)
+    code = "other = eow.Search(x, score, budget=5000, name='shared')\nother.start()"
+    cell = {
+        "cell_type": "code",
+        "id": "its-own",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        "source": code,
+    }
+    path = lab.write("sharing.ipynb", [cell])
+    show(tab, path)
     tab.page.evaluate(
         """async id => {
             const context = window.jupyterapp.shell.currentWidget.sessionContext;
@@ -263,9 +278,57 @@ def test_two_notebooks_on_one_kernel(two: list[Notebook], tab: Tab, lab: Lab) ->
     be(row(panel, "shared"), "running")
     assert row(panel, "shared").count() == 1
     assert panel.locator(".eow-search-name", has_text=re.compile("^second$")).count() == 1
+    assert "sharing.ipynb" in row(panel, "shared").inner_text()
+    assert row(panel, "second.ipynb").count() == 1
+    row(panel, "second.ipynb").locator(".eow-search-name").click()
+    tab.page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'second.ipynb'")
+    row(panel, "shared").locator(".eow-search-name").click()
+    tab.page.wait_for_function("path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=path)
     press(row(panel, "shared"), "Pause")
     be(row(panel, "shared"), "paused")
     assert sharing.value("[str(one.status) for one in (s, other)]") == ["running", "paused"]
+
+
+def test_what_becomes_of_a_search_is_heard_when_its_notebook_is_closed_and_the_panel_hidden(
+    lab: Lab, tab: Tab, notebook: Any
+) -> None:
+    book = notebook(SLOW, start("heard of", budget=260))
+    panel = open_panel(tab)
+    book.run(0)
+    book.run(1)
+    be(row(panel, "heard of"), "running")
+    hide_panel(tab)
+    book.save()
+    tab.page.evaluate("() => window.jupyterapp.shell.currentWidget.dispose()")
+    tab.page.locator(".Toastify__toast", has_text="heard of").wait_for()
+    eventually(lambda: tab.page.get_by_role("button", name=re.compile("search(es)? running")).count() == 0)
+    open_path(tab, book.path)
+    tab.page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel")
+
+
+def test_dashboards_in_tabs_behind_are_drawn_when_they_are_seen(lab: Lab, tab: Tab, notebook: Any) -> None:
+    book = notebook(SLOW, start("behind", budget=60))
+    panel = open_panel(tab)
+    book.run(0)
+    book.run(1)
+    be(row(panel, "behind"), "finished")
+    press(row(panel, "behind"), "Dashboard")
+    tab.page.locator(".eow-dashboard-tab").get_by_role("button", name="Undo").first.wait_for()
+    show(tab, book.path)
+    book.save()
+    tab.page.wait_for_timeout(2000)
+    tab.page.goto(re.sub(r"&reset|\?.*", "", tab.page.url))
+    tab.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length > 0")
+    tab.page.wait_for_timeout(3000)
+    assert tab.errors == []
+    tab.page.locator(".lm-TabBar-tab", has_text="behind").click()
+    shown = tab.page.locator(".eow-dashboard-tab")
+    shown.get_by_role("button", name="Undo").first.wait_for()
+    show(tab, book.path)
+    book.shut_down()
+    tab.page.locator(".lm-TabBar-tab", has_text="behind").click()
+    shown.get_by_text("was shut down").wait_for()
+    show(tab, book.path)
 
 
 OLD_KERNEL = """
@@ -395,6 +458,7 @@ def test_a_file_is_shown_without_a_kernel(lab: Lab, tab: Tab, kept: str) -> None
     sessions = "() => [...window.jupyterapp.serviceManager.sessions.running()].map(one => one.path)"
     assert kept not in tab.page.evaluate(sessions)
     assert not list(lab.root.rglob("*checkpoint*.eow"))
+    assert [one.name for one in (lab.root / kept).parent.iterdir() if one.is_file()] == [Path(kept).name]
 
 
 def test_resume_in_a_notebook(lab: Lab, tab: Tab, kept: str) -> None:

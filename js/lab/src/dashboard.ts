@@ -5,6 +5,7 @@ import type { NotebookPanel } from "@jupyterlab/notebook";
 import { MimeModel } from "@jupyterlab/rendermime";
 import type { Kernel } from "@jupyterlab/services";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import type { Message } from "@lumino/messaging";
 import { Panel, Widget } from "@lumino/widgets";
 import { searchIcon } from "./icons";
 import { openNotebook } from "./notebooks";
@@ -23,6 +24,8 @@ export interface DashboardPlace {
 export class DashboardTab extends MainAreaWidget<Panel> {
   private readonly said = new Widget();
   private view: Widget | null = null;
+  private begun = false;
+  private onSeen: (() => void) | null = null;
 
   constructor(
     readonly place: DashboardPlace,
@@ -41,11 +44,28 @@ export class DashboardTab extends MainAreaWidget<Panel> {
     this.said.addClass("eow-empty");
     this.content.addWidget(this.said);
     this.toolbar.hide();
-    void this.fill();
+    this.say(trans.__("Opening the dashboard…"));
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    if (this.isVisible) this.begin();
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.begin();
+    this.onSeen?.();
+    this.onSeen = null;
+  }
+
+  /** Not before it is seen: drawings need a size, and a page with many tabs is to open fast. */
+  private begin(): void {
+    if (!this.begun) void this.fill();
+    this.begun = true;
   }
 
   private async fill(): Promise<void> {
-    this.say(this.trans.__("Opening the dashboard…"));
     try {
       const panel = await openNotebook(this.documents, this.place.path, false);
       if (!panel) throw new Error(this.trans.__("Its notebook cannot be opened."));
@@ -54,6 +74,7 @@ export class DashboardTab extends MainAreaWidget<Panel> {
       if (!kernel) throw new Error(this.trans.__("Its notebook has no kernel."));
       const model = await this.searches.dashboard(kernel.id, this.place.key);
       await known(kernel, model);
+      if (!this.isVisible) await new Promise<void>((seen) => (this.onSeen = seen));
       if (!this.isDisposed) this.show_(panel, kernel, model);
     } catch (error) {
       this.say(error instanceof Error ? error.message : String(error));
@@ -72,10 +93,16 @@ export class DashboardTab extends MainAreaWidget<Panel> {
         this.say(this.trans.__("The kernel was restarted; this search is gone."));
     };
     const closed = () => this.say(this.trans.__("Its notebook was closed. Open the dashboard again from the panel."));
+    const ended = () =>
+      setTimeout(() => {
+        if (!panel.isDisposed) this.say(this.trans.__("The kernel was shut down; this search is gone."));
+      });
     kernel.statusChanged.connect(lost);
+    kernel.disposed.connect(ended);
     panel.disposed.connect(closed);
     renderer.disposed.connect(() => {
       kernel.statusChanged.disconnect(lost);
+      kernel.disposed.disconnect(ended);
       panel.disposed.disconnect(closed);
     });
   }

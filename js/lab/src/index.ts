@@ -140,9 +140,10 @@ async function act(parts: Parts, key: string, verb: Verb): Promise<void> {
   const listed = searches.find(key);
   if (heard !== "unheard" || !listed || (verb !== "pause" && verb !== "stop")) return;
   const answer = await showDialog({
-    title: trans.__("The kernel does not answer"),
+    title: trans.__("The kernel of %1 does not answer", listed.path ?? listed.record.name),
     body: trans.__(
-      "It runs a cell, and cannot be asked meanwhile. Interrupt that cell? What it computes is lost; of the search nothing is, and the %1 follows at once.",
+      "It runs a cell, and cannot be asked meanwhile. Interrupt that cell? What it computes is lost; of the search “%1” nothing is, and the %2 follows at once.",
+      listed.record.name,
       verb,
     ),
     buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__("Interrupt") })],

@@ -1,4 +1,4 @@
-/** What the kernel of an open notebook tells unasked: what becomes of its searches, and that it restarts. */
+/** What a kernel tells unasked: what becomes of its searches, and that it restarts. */
 import type { NotebookPanel } from "@jupyterlab/notebook";
 import type { Kernel, KernelMessage } from "@jupyterlab/services";
 import { isFields, type News, readNews } from "./records";
@@ -11,14 +11,11 @@ export interface Ears {
   lost(kernel: string): void;
 }
 
-/** Listens until the notebook is closed, or what is returned is called. */
+/** Listens to whichever kernel a notebook has, until it is closed or what is returned is called. */
 export function hear(panel: NotebookPanel, ears: Ears): () => void {
   const session = panel.sessionContext;
   const onMessage = (_: unknown, message: KernelMessage.IMessage) => {
-    if (message.header.msg_type !== "update_display_data") return;
-    const content: unknown = message.content;
-    const data = isFields(content) ? content.data : null;
-    const news = isFields(data) ? readNews(data[NEWS]) : null;
+    const news = newsIn(message);
     const kernel = session.session?.kernel?.id;
     if (news && kernel) ears.news(kernel, news);
   };
@@ -32,4 +29,23 @@ export function hear(panel: NotebookPanel, ears: Ears): () => void {
     session.iopubMessage.disconnect(onMessage);
     session.statusChanged.disconnect(onStatus);
   };
+}
+
+/** Listens on a connection of our own, which ends with what is returned. */
+export function hearAlone(kernel: Kernel.IKernelConnection, ears: Ears): () => void {
+  kernel.iopubMessage.connect((_, message) => {
+    const news = newsIn(message);
+    if (news) ears.news(kernel.id, news);
+  });
+  kernel.statusChanged.connect((_, status) => {
+    if (LOST.includes(status)) ears.lost(kernel.id);
+  });
+  return () => kernel.dispose();
+}
+
+function newsIn(message: KernelMessage.IMessage): News | null {
+  if (message.header.msg_type !== "update_display_data") return null;
+  const content: unknown = message.content;
+  const data = isFields(content) ? content.data : null;
+  return isFields(data) ? readNews(data[NEWS]) : null;
 }

@@ -33,7 +33,6 @@ export function createRow(key: string, actions: RowActions, trans: TranslationBu
   const error = make("div", "eow-search-error");
   error.setAttribute("role", "alert");
   name.type = "button";
-  name.title = trans.__("Show its notebook; double click: its dashboard");
   const labels: Record<Verb, string> = {
     pause: trans.__("Pause"),
     resume: trans.__("Resume"),
@@ -64,7 +63,8 @@ export function createRow(key: string, actions: RowActions, trans: TranslationBu
     const { record, gone } = listed;
     const over = gone !== null || isOver(record.status);
     text(name, record.name);
-    text(status, gone ? trans.__("gone") : statusText(record.status, trans));
+    name.title = trans.__("%1: show its notebook; double click: its dashboard", record.name);
+    text(status, gone ? trans.__("gone") : statusText(record.status, listed.asked, trans));
     element.dataset.status = gone ? "gone" : record.status;
     text(path, listed.path ?? trans.__("no notebook"));
     bar.hidden = record.budget === null;
@@ -72,7 +72,7 @@ export function createRow(key: string, actions: RowActions, trans: TranslationBu
     bar.value = Math.min(record.scored, bar.max);
     bar.setAttribute("aria-label", trans.__("Calls spent"));
     text(facts, factsText(listed, trans));
-    text(reason, gone ? goneText(gone, trans) : record.status === "running" ? "" : record.reason);
+    text(reason, gone ? goneText(gone, baseName(record.file), trans) : record.status === "running" ? "" : record.reason);
     text(error, listed.error ?? "");
     for (const [verb, control] of buttons) {
       control.hidden = !offers(listed, verb);
@@ -106,7 +106,9 @@ function factsText(listed: Listed, trans: TranslationBundle): string {
   return [best, spent, plural(record.rounds, "round"), rate(listed.perSecond)].filter(Boolean).join(" · ");
 }
 
-function statusText(status: string, trans: TranslationBundle): string {
+function statusText(status: string, asked: Verb | null, trans: TranslationBundle): string {
+  if (status === "running" && asked === "pause") return trans.__("pausing…");
+  if (status === "running" && asked === "stop") return trans.__("stopping…");
   const words: Record<string, string> = {
     ready: trans.__("ready"),
     running: trans.__("running"),
@@ -118,9 +120,13 @@ function statusText(status: string, trans: TranslationBundle): string {
   return words[status] ?? status;
 }
 
-function goneText(gone: NonNullable<Listed["gone"]>, trans: TranslationBundle): string {
-  if (gone === "restarted") return trans.__("The kernel was restarted; the search is gone. A search with a file can be resumed from it.");
-  if (gone === "shut down") return trans.__("The kernel was shut down; the search is gone. A search with a file can be resumed from it.");
+function baseName(file: string | null): string | null {
+  return file?.split(/[\\/]/).at(-1) ?? null;
+}
+
+function goneText(gone: NonNullable<Listed["gone"]>, file: string | null, trans: TranslationBundle): string {
+  if (gone === "restarted") return file ? trans.__("The kernel was restarted; the search is gone. Its file %1 can be resumed.", file) : trans.__("The kernel was restarted; the search is gone.");
+  if (gone === "shut down") return file ? trans.__("The kernel was shut down; the search is gone. Its file %1 can be resumed.", file) : trans.__("The kernel was shut down; the search is gone.");
   return trans.__("The notebook let go of it.");
 }
 

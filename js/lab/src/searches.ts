@@ -8,7 +8,7 @@ import { UUID } from "@lumino/coreutils";
 import type { IDisposable } from "@lumino/disposable";
 import { type ISignal, Signal } from "@lumino/signaling";
 import { Link } from "./link";
-import { hear } from "./news";
+import { type Ears, hear, hearAlone } from "./news";
 import { isOver, type News, readOverview, type SearchRecord, type Verb } from "./records";
 import { Speed } from "./speed";
 
@@ -17,6 +17,8 @@ const SLOWLY = 20_000;
 /** Milliseconds for a kernel to listen again after an interrupt, and between two questions whether it does. */
 const RECOVERY = 10_000;
 const AGAIN = 250;
+/** Milliseconds until notebooks that were open before a reload are open again. */
+const SETTLED = 3000;
 
 /** What became of a request: done, or refused with an error that its line shows; or the kernel does not hear. */
 export type Heard = "done" | "refused" | "unheard";
@@ -31,10 +33,19 @@ export interface Listed {
   /** Why it is no more, null while it is. */
   readonly gone: "restarted" | "shut down" | "deleted" | null;
   readonly error: string | null;
+  /** What it was asked for and has not done yet. */
+  readonly asked: Verb | null;
+}
+
+/** A connection of our own that is kept for what a kernel tells. */
+interface Ear {
+  readonly kernel: Kernel.IKernelConnection;
+  readonly end: () => void;
 }
 
 interface Asked {
   readonly link: Link;
+  ear: Ear | null;
   process: string | null;
   version: string | null;
   /** When it was asked last, and is to be asked next, in milliseconds. */
@@ -49,6 +60,9 @@ interface Line {
   record: SearchRecord;
   gone: Listed["gone"];
   error: string | null;
+  asked: Verb | null;
+  /** The notebook that it was seen in last. */
+  path: string | null;
   readonly speed: Speed;
 }
 
@@ -93,7 +107,10 @@ export class Searches implements IDisposable {
     if (this.over) return;
     this.over = true;
     this.watch(false);
-    for (const asked of this.kernels.values()) asked.link.dispose();
+    for (const asked of this.kernels.values()) {
+      asked.link.dispose();
+      asked.ear?.end();
+    }
     for (const end of this.heard) end();
     Signal.clearData(this);
   }
@@ -119,7 +136,7 @@ export class Searches implements IDisposable {
 
   /** Notebooks whose kernels are too old to be asked while a cell runs. */
   tooOld(): string[] {
-    return [...this.kernels].filter(([, asked]) => asked.tooOld).map(([id]) => this.pathOf(id) ?? id);
+    return [...this.kernels].filter(([, asked]) => asked.tooOld).map(([id]) => this.pathOfKernel(id) ?? id);
   }
 
   /** Asks kernels regularly from now on, or no more. */
@@ -141,13 +158,16 @@ export class Searches implements IDisposable {
     const asked = line && this.kernels.get(line.kernel);
     if (!line || !asked) return "refused";
     line.error = null;
+    line.asked = verb;
+    this.tell();
     const outcome = await asked.link.ask({ ask: "act", search_id: line.record.id, verb, command_id: UUID.uuid4() });
     if (outcome.kind === "answer") line.error = typeof outcome.body.error === "string" ? outcome.body.error : null;
     else line.error = this.unheard;
+    if (line.error !== null) line.asked = null;
     asked.due = Math.min(asked.due, asked.last + this.interval);
     if (this.watching) this.tick();
     else asked.link.hangUp();
-    this.changedSignal.emit();
+    this.tell();
     if (outcome.kind !== "answer") return "unheard";
     return line.error === null ? "done" : "refused";
   }
@@ -165,7 +185,7 @@ export class Searches implements IDisposable {
       if (record) {
         line.error = null;
         this.take(line.kernel, record);
-        this.changedSignal.emit();
+        this.tell();
         if (record.status === "running") await this.act(key, verb);
         return;
       }
@@ -188,17 +208,43 @@ export class Searches implements IDisposable {
     if (!line || !(line.gone || isOver(line.record.status))) return;
     this.lines.delete(key);
     this.dismissed.add(key);
-    this.changedSignal.emit();
+    this.tell();
   }
 
   /** Hears what a notebook's kernel tells unasked, until the notebook is closed. */
   hear(panel: NotebookPanel): void {
-    const end = hear(panel, {
-      news: (kernel, news) => this.takeNews(kernel, news),
-      lost: (kernel) => this.lose(kernel, "restarted"),
-    });
+    const end = hear(panel, this.ears);
     this.heard.add(end);
-    panel.disposed.connect(() => this.heard.delete(end));
+    panel.disposed.connect(() => {
+      this.heard.delete(end);
+      if (!this.over) this.tell();
+    });
+  }
+
+  private readonly ears: Ears = {
+    news: (kernel, news) => this.takeNews(kernel, news),
+    lost: (kernel) => this.lose(kernel, "restarted"),
+  };
+
+  /** Hears on of kernels that run a search while no notebook of theirs is open; tells that something has changed. */
+  private tell(): void {
+    for (const [id, asked] of this.kernels) {
+      const wanted = this.runs(id) && !this.panelOf(id);
+      if (wanted && !asked.ear) {
+        const kernel = this.connect(id);
+        asked.ear = { kernel, end: hearAlone(kernel, this.ears) };
+      } else if (!wanted && asked.ear) {
+        asked.ear.end();
+        asked.ear = null;
+      }
+    }
+    this.changedSignal.emit();
+  }
+
+  private runs(kernel: string): boolean {
+    for (const line of this.lines.values())
+      if (line.kernel === kernel && !line.gone && line.record.status === "running") return true;
+    return false;
   }
 
   private takeNews(kernel: string, news: News): void {
@@ -207,19 +253,34 @@ export class Searches implements IDisposable {
     asked.process = news.process;
     this.take(kernel, news.search);
     asked.due = Math.min(asked.due, asked.last + this.interval);
-    this.changedSignal.emit();
+    this.tell();
   }
 
   private kernel(id: string): Asked {
     const known = this.kernels.get(id);
     if (known) return known;
     const link = new Link(
-      () => this.panelOf(id)?.sessionContext.session?.kernel ?? null,
-      () => this.manager.kernels.connectTo({ model: this.model(id), handleComms: false }),
+      () => this.panelOf(id)?.sessionContext.session?.kernel ?? this.kernels.get(id)?.ear?.kernel ?? null,
+      () => this.connect(id),
     );
-    const made: Asked = { link, process: null, version: null, last: 0, due: 0, asking: false, tooOld: false };
+    const made: Asked = { link, ear: null, process: null, version: null, last: 0, due: 0, asking: false, tooOld: false };
     this.kernels.set(id, made);
     return made;
+  }
+
+  private connect(id: string): Kernel.IKernelConnection {
+    return this.manager.kernels.connectTo({ model: this.model(id), handleComms: false });
+  }
+
+  /** Asks a kernel once that was there before the page and whose notebook is not open: else nobody would know of it. */
+  private greet(id: string): void {
+    setTimeout(() => {
+      const asked = this.kernels.get(id);
+      if (this.over || this.watching || !asked || asked.last || asked.process || this.panelOf(id)) return;
+      void this.ask(id, asked).then(() => {
+        if (!this.watching) asked.link.hangUp();
+      });
+    }, SETTLED);
   }
 
   private model(id: string): Kernel.IModel {
@@ -236,22 +297,38 @@ export class Searches implements IDisposable {
     return null;
   }
 
-  pathOf(kernel: string): string | null {
+  private pathOfKernel(kernel: string): string | null {
     return this.panelOf(kernel)?.context.path ?? this.sessionOf(kernel)?.path ?? null;
+  }
+
+  /** The notebook that has a search's cell; of a kernel with one notebook, that. */
+  private pathOf(line: Line): string | null {
+    const cell = line.record.cell;
+    const home = this.panels().find(
+      (panel) =>
+        panel.sessionContext.session?.kernel?.id === line.kernel && panel.content.widgets.some((one) => one.model.id === cell),
+    );
+    line.path = home?.context.path ?? line.path ?? this.pathOfKernel(line.kernel);
+    return line.path;
   }
 
   private onRunning(): void {
     const running = new Set<string>();
     for (const model of this.manager.kernels.running()) if (this.speaksPython(model.name)) running.add(model.id);
-    for (const id of running) this.kernel(id);
+    for (const id of running) {
+      if (this.kernels.has(id)) continue;
+      this.kernel(id);
+      this.greet(id);
+    }
     for (const [id, asked] of this.kernels) {
       if (running.has(id)) continue;
       this.lose(id, "shut down");
       asked.link.dispose();
+      asked.ear?.end();
       this.kernels.delete(id);
     }
     if (this.watching) this.tick();
-    this.changedSignal.emit();
+    this.tell();
   }
 
   private speaksPython(name: string): boolean {
@@ -286,7 +363,7 @@ export class Searches implements IDisposable {
         if (line.kernel === id && !alive.has(line.record.id)) line.gone ??= "deleted";
     }
     asked.due = asked.last + this.interval * this.patience(id);
-    this.changedSignal.emit();
+    this.tell();
   }
 
   /** How many intervals to the next question: one while something runs; more where nothing can happen unseen. */
@@ -302,10 +379,11 @@ export class Searches implements IDisposable {
       this.dismissed.delete(record.id);
     }
     const known = this.lines.get(record.id);
-    const line = known ?? { kernel, record, gone: null, error: null, speed: new Speed() };
+    const line = known ?? { kernel, record, gone: null, error: null, asked: null, path: null, speed: new Speed() };
     const went = !isOver(line.record.status);
     line.record = record;
     line.gone = null;
+    if (line.asked === "resume" || record.status !== "running") line.asked = null;
     if (record.status !== "running") line.speed.reset();
     else line.speed.note(Date.now(), record.scored);
     this.lines.set(record.id, line);
@@ -316,7 +394,7 @@ export class Searches implements IDisposable {
     const asked = this.kernels.get(kernel);
     if (asked) asked.process = null;
     for (const line of this.lines.values()) if (line.kernel === kernel) line.gone ??= why;
-    this.changedSignal.emit();
+    this.tell();
   }
 
   private listed(line: Line): Listed {
@@ -324,10 +402,11 @@ export class Searches implements IDisposable {
       key: line.record.id,
       kernel: line.kernel,
       record: line.record,
-      path: this.pathOf(line.kernel),
+      path: this.pathOf(line),
       perSecond: line.gone || line.record.status !== "running" ? 0 : line.speed.perSecond(),
       gone: line.gone,
       error: line.error,
+      asked: line.gone ? null : line.asked,
     };
   }
 }

@@ -17,7 +17,7 @@ export function warningsOf(sides: Sides, trans: TranslationBundle): string[] {
   const out: string[] = [];
   for (const version of sides.kernels)
     if (version !== sides.mine)
-      out.push(trans.__("A kernel has emb_opt_widgets %1, JupyterLab has %2: install the same version in both, then reload.", version, sides.mine));
+      out.push(trans.__("A kernel has emb_opt_widgets %1, JupyterLab has %2: pip install emb_opt_widgets==%2 in the kernel’s environment, then restart it.", version, sides.mine));
   if (sides.server === null)
     out.push(trans.__("The server does not know emb_opt_widgets, so search files cannot be shown: install it in the server’s environment."));
   if (sides.server && sides.server.version && sides.server.version !== sides.mine)
