@@ -21,7 +21,7 @@ from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import CallHealth
 from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import Ending, Phase, SearchStatus
+from emb_opt_widgets.engine.status import Ending, Pausing, Phase, SearchStatus
 from emb_opt_widgets.errors import FileError, StateError, as_function_error
 from emb_opt_widgets.spec import Functions, make_parts
 from emb_opt_widgets.store import MemoryStore, Store
@@ -72,7 +72,7 @@ class Controller:
         self._changed = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
         self._queue: deque[tuple[Command, Future[list[int]]]] = deque()
-        self._wish = "run"
+        self._wish, self._pausing = "run", Pausing.ASKED
         self._replan = False
         self._pause_after: int | None = None
         self._unkept: list[ev.Body] = []
@@ -164,7 +164,7 @@ class Controller:
         Args:
             pause_after: Come to rest when so many rounds are done.
         """
-        self._wish = "run"
+        self._wish, self._pausing = "run", Pausing.ASKED
         self.error = None
         self._pause_after = pause_after
         self._thread = threading.Thread(target=self._work, name=f"eow-{self.state.config['name']}", daemon=True)
@@ -215,7 +215,7 @@ class Controller:
         if over is not None:
             self.emit([over])
         elif self._wish == "pause":
-            self.emit([ev.Paused("Paused. resume(), step() or run() goes on.")])
+            self.emit([ev.Paused(self._pausing.value)])
         return self.state.status is not SearchStatus.RUNNING
 
     def _fail(self, error: BaseException) -> None:
@@ -338,7 +338,7 @@ class Controller:
                     continue
                 self._replan = True
                 if command.name in ("pause", "stop"):
-                    self._wish = command.name
+                    self._wish, self._pausing = command.name, Pausing.by(command.who)
                 done.set_result(list(range(first, self.state.n_nodes)))
 
     # -- where it stands -----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, IntEnum
 
-__all__ = ["Ending", "ItemStatus", "NodeStatus", "Phase", "SearchStatus"]
+__all__ = ["Ending", "ItemStatus", "NodeStatus", "Pausing", "Phase", "SearchStatus"]
 
 
 class SearchStatus(str, Enum):
@@ -33,6 +33,18 @@ class Ending(str, Enum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+
+class Pausing(str, Enum):
+    """Why a search is paused; the text tells a person what to do next."""
+
+    ASKED = "Paused. resume(), step() or run() goes on."
+    INTERRUPT = "Paused by an interrupt. Resume goes on, or run()."
+
+    @classmethod
+    def by(cls, who: str) -> Pausing:
+        """That of a pause that somebody asks for: "keyboard" is who interrupts a cell."""
+        return cls.INTERRUPT if who == "keyboard" else cls.ASKED
 
 
 class NodeStatus(IntEnum):

@@ -18,7 +18,7 @@ import numpy as np
 
 from emb_opt_widgets.controller import waited
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.engine.status import Pausing, SearchStatus
 from emb_opt_widgets.errors import (
     EmbOptError,
     FileError,
@@ -60,7 +60,7 @@ class TrainingController:
         self._changed = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
         self._queue: deque[tuple[str, str, str, str, Future[list[int]]]] = deque()
-        self._wish = "run"
+        self._wish, self._pausing = "run", Pausing.ASKED
         self._pause_after: int | None = None
         self._listeners: list[Callable[[Sequence[ev.Body]], None]] = []
 
@@ -122,7 +122,7 @@ class TrainingController:
         Args:
             pause_after: Come to rest when so many steps are done.
         """
-        self._wish = "run"
+        self._wish, self._pausing = "run", Pausing.ASKED
         self.error = None
         self._pause_after = pause_after
         self._thread = threading.Thread(target=self._work, name=f"eow-{self.state.config['name']}", daemon=True)
@@ -210,7 +210,7 @@ class TrainingController:
         if over is not None:
             self._settled(over)
         elif self._wish == "pause":
-            self._settled(ev.Paused("Paused. resume(), step() or run() goes on."))
+            self._settled(ev.Paused(self._pausing.value))
         return self.state.status is not SearchStatus.RUNNING
 
     def _fail(self, error: BaseException) -> None:
@@ -341,7 +341,7 @@ class TrainingController:
             self.emit([noted, ev.Finished(TrainingEnding.STOPPED.name, TrainingEnding.STOPPED.value)])
         else:
             self.emit([noted])
-            self._wish = name
+            self._wish, self._pausing = name, Pausing.by(who)
 
     def _use_best(self, noted: ev.Body) -> None:
         if self.running:

@@ -15,8 +15,9 @@ from emb_opt_widgets.commands import check_node
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.search import Search
 from emb_opt_widgets.widgets.feed import Feed, unpin
+from emb_opt_widgets.widgets.interrupts import heed
 from emb_opt_widgets.widgets.parts import parts
-from emb_opt_widgets.widgets.showing import mimebundle
+from emb_opt_widgets.widgets.showing import mimebundle, shell
 
 __all__ = ["COLORS", "LiveWidget", "Nodes", "SearchWidget", "checked_nodes"]
 
@@ -48,6 +49,7 @@ class LiveWidget(ipywidgets.VBox):  # type: ignore[misc,unused-ignore]
         self._endings: list[Callable[[], None]] = []
         super().__init__(children=tuple(self._views()), _dom_classes=("eow", *self._classes()))
         self._feed.hold(self)
+        heed(shell())
         self._endings.append(lambda: self._feed.release(self))
         for part in parts(self, without=self._feed):
             unpin(part.comm)

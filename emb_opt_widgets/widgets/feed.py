@@ -5,6 +5,7 @@ Knows nothing of searches; `live_of` says what is made of an object.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import logging
@@ -13,6 +14,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextvars import copy_context
 from functools import partial
 from importlib.metadata import version
 from typing import Any, cast
@@ -20,7 +22,7 @@ from typing import Any, cast
 import anywidget
 import traitlets
 
-from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.errors import EmbOptError, InputError
 from emb_opt_widgets.steering import Asked
 from emb_opt_widgets.widgets.channel import Channel
 from emb_opt_widgets.widgets.live import Live
@@ -85,6 +87,7 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         self._holders: set[int] = set()
         self._replies: OrderedDict[str, Future[dict[str, Any]]] = OrderedDict()
         self._closed = False
+        self._context = copy_context()  # ipykernel 7.0 sends nothing from a thread that knows no cell
         self.refused = 0
         self._channel = Channel(live.watch, self._publish, self._publisher.wake, self._beat)
         super().__init__()
@@ -108,6 +111,12 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
                 known = _open[id(subject)] = cls(live_of(subject))
                 known._subject = subject
             return known
+
+    @classmethod
+    def held(cls) -> list[Feed]:
+        """Those that a widget uses, whether or not a page looks just now."""
+        with _making:
+            return [feed for feed in _open.values() if feed._holders]
 
     # -- for widgets ---------------------------------------------------------------------------------------
 
@@ -154,6 +163,11 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
             self._holders.discard(id(owner))
             if not self._holders:
                 self.close()
+
+    def pause(self, asked: Asked) -> None:
+        """Ask what it shows to pause; where it does not run that changes nothing."""
+        with contextlib.suppress(EmbOptError):
+            self._live.command("pause", {}, asked)
 
     def open(self) -> None:
         """Open the comm, unless it is."""
@@ -243,11 +257,11 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
 
     def _publish(self, content: dict[str, Any], buffers: list[bytes]) -> None:
         if not self._closed:
-            self.send(content, cast(Any, buffers))
+            self._context.copy().run(self.send, content, cast(Any, buffers))
 
     def _beat(self) -> None:
         for fn in tuple(self._beats):
             try:
-                fn()
+                self._context.copy().run(fn)
             except Exception:
                 _log.exception("what follows the display failed")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import StateError
 from emb_opt_widgets.search import Search
 from emb_opt_widgets.steering import Asked, Steering
@@ -118,6 +119,8 @@ class SearchLive:
         match name:
             case "start":
                 return steering.start(given.get("rounds"), asked)
+            case "pause" if self._search.status is SearchStatus.PAUSED:
+                return _nothing_to_do()
             case "pause":
                 return steering.pause(asked)
             case "resume":
@@ -159,6 +162,13 @@ class SearchLive:
     def ask(self, what: str, arguments: Mapping[str, Any]) -> Answer:
         """Answer a question."""
         return answer(self._search, what, arguments)
+
+
+def _nothing_to_do() -> Future[list[int]]:
+    """A page asks for what is so already: another page, or an interrupt, was quicker."""
+    done: Future[list[int]] = Future()
+    done.set_result([])
+    return done
 
 
 def _live_settings(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from emb_opt_widgets.display import still
 from emb_opt_widgets.widgets.picture import WIDGET, Picture
 
-__all__ = ["OURS", "WIDGET", "bundle", "dashboard_of", "headless", "mimebundle", "show"]
+__all__ = ["OURS", "WIDGET", "bundle", "dashboard_of", "headless", "mimebundle", "shell", "show"]
 
 OURS = "application/vnd.emb-opt-widgets.view+json"
 _DASHBOARDS = {"search": ("dashboard", "Dashboard"), "training": ("training_view", "TrainingDashboard")}
@@ -22,10 +22,15 @@ _dashboards: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _pictures: WeakKeyDictionary[Any, Picture] = WeakKeyDictionary()
 
 
+def shell() -> Any:
+    """IPython's shell, or None."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
 def _kernel() -> Any:
     """The kernel this runs in, or None."""
-    ipython = sys.modules.get("IPython")
-    return getattr(None if ipython is None else ipython.get_ipython(), "kernel", None)
+    return getattr(shell(), "kernel", None)
 
 
 def headless() -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.steering import Asked
 from emb_opt_widgets.store import SQLiteStore
@@ -110,6 +111,9 @@ class TrainingLive:
         """Steer it; waits for nothing."""
         out: Future[dict[str, Any]] = Future()
         steering = TrainingSteering(self._controller)
+        if name == "pause" and self._controller.status is SearchStatus.PAUSED:
+            out.set_result({})
+            return out
         if name == "use_best":
             if not ASKS.put(lambda: _tell(out, partial(steering.use_best, asked))):
                 raise InputError("Too much is asked at once", hint="Try again")

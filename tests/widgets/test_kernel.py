@@ -51,7 +51,7 @@ class Kernel:
         except Empty:
             return
         content, kind = message["content"], message["msg_type"]
-        if kind == "error":
+        if kind == "error" and content["ename"] != "KeyboardInterrupt":
             raise AssertionError(content["ename"], content["evalue"])
         if kind == "comm_open" and "kind" in content["data"].get("state", {}):
             self.comm = content["comm_id"]
@@ -120,3 +120,22 @@ def test_a_page_steers_a_search_in_a_kernel_also_while_a_cell_blocks_it(kernel: 
     kernel.page.bye()
     check = "import threading; assert not any(t.name == 'eow-publisher' for t in threading.enumerate())"
     kernel.run(f"time.sleep(1); {check}; feed.close()")
+
+
+@pytest.mark.slow
+def test_an_interrupt_pauses_a_watched_search_where_the_kernel_hears_no_button(kernel: Kernel) -> None:
+    kernel.run(SETUP + "panel = eow.widgets.ControlPanel(search)\nsearch.start()")
+    asked = kernel.client.execute("time.sleep(30)")
+    time.sleep(1)
+    kernel.manager.interrupt_kernel()
+    kernel.until(lambda: asked in kernel.idle, 10)
+    if ipykernel.version_info >= (7,):
+        kernel.run("time.sleep(1); assert search.controller.running and not search.controller.halting")
+    else:
+        kernel.run("assert search.wait(5); assert str(search.status) == 'paused', search.status")
+        kernel.run("assert search.reason.startswith('Paused by an interrupt.'), search.reason")
+        kernel.run(
+            "assert [(e.body.name, e.who) for e in search.events if e.kind == 'command'] == [('pause', 'keyboard')]"
+        )
+        kernel.run("search.resume(); assert search.controller.running")
+    kernel.run("search.stop(); search.wait(10)")

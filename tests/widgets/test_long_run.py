@@ -11,58 +11,13 @@ import psutil
 import pytest
 
 import emb_opt_widgets as eow
-from emb_opt_widgets.controller import Controller
-from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.spec import Functions
-from emb_opt_widgets.store import MemoryStore
 from emb_opt_widgets.widgets.search_feed import SearchLive
 
 from ..conftest import smooth
+from .long import big_search, burst
 from .mirror import Mirror, same
 from .test_feed import Link, until
 from .world import World
-
-N_NODES = 5_000
-
-
-class Counting(MemoryStore):
-    """A store that keeps only how many events there were."""
-
-    n = 0
-
-    def append(self, bodies: Any, payload: Any = ()) -> None:
-        self.n += len(bodies)
-
-    def read(self, start: int = 0, stop: int | None = None) -> Any:
-        return iter(())
-
-    def __len__(self) -> int:
-        return self.n
-
-
-def big_search() -> eow.Search:
-    """A tree of many nodes with an item each, whose log is not kept."""
-    library = np.random.default_rng(0).standard_normal((N_NODES, 8)).astype(np.float32)
-    made = eow.Search(library, smooth, k=1)
-    bound = BoundSource(as_source(library))
-    store: Any = Counting()
-    controller = Controller(bound, smooth, Functions(), None, store, State(bound.vectors))
-    rows = np.arange(N_NODES, dtype=np.int32)
-    words = ["step"] * N_NODES
-    points = library.astype(np.float64)
-    controller.emit(
-        [
-            ev.Created(made.settings, bound.fingerprint(), 0),
-            ev.QueriesMade(0, rows - 1, points, words, words, np.ones(N_NODES)),
-            ev.Looked(0, rows, np.arange(N_NODES + 1), rows, rows.astype(np.int64), filtered=False),
-            ev.Chosen(0, rows),
-            ev.Scored(rows, np.linalg.norm(library, axis=1), {}),
-        ]
-    )
-    return eow.Search.driven_by(controller)
 
 
 class Quick:
@@ -79,13 +34,6 @@ class Quick:
             world.hear(
                 {"type": "ack", "client": "q", "epoch": content["epoch"], "n": content["n"], "have": self.stamps}
             )
-
-
-def burst(controller: Controller, chance: np.random.Generator, n: int) -> None:
-    """So many events, a few at a time."""
-    for _ in range(n // 10):
-        nodes = chance.integers(0, N_NODES, (10, 3)).astype(np.int32)
-        controller.emit([ev.Pruned(few, "pruner" if i % 2 else "search", "why") for i, few in enumerate(nodes)])
 
 
 def test_eight_hours_and_a_million_events_leave_memory_and_threads_as_they_were() -> None:
