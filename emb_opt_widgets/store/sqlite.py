@@ -103,8 +103,11 @@ class SQLiteStore:
     def _has_log(self) -> bool:
         """Whether changes go to a write-ahead log (https://www.sqlite.org/fileformat2.html, section 1.3.3). Where it is
         not there, nobody has the file open, and what only reads it must not make one."""
-        with open(self.path, "rb") as file:
-            return file.read(20)[18:] == b"\2\2"
+        try:
+            with open(self.path, "rb") as file:
+                return file.read(20)[18:] == b"\2\2"
+        except OSError:  # SQLite's own words for it are translated
+            return False
 
     def _journal(self) -> str:
         """Write-ahead log where it works; a rollback journal where it does not (network drives)."""

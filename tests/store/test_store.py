@@ -257,3 +257,24 @@ def test_works_where_write_ahead_logging_does_not(
         search.run(rounds=2, progress=False)
         assert isinstance(search.controller.store, SQLiteStore) and search.controller.store.mode == "delete"
     assert eow.replay(path, library).n_scored == search.n_scored
+
+
+def test_reading_leaves_nothing_beside_a_file_that_nobody_has_open(tmp_path: Path) -> None:
+    path = tmp_path / "kept.eow"
+    library = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+    with eow.Search(library, smooth, budget=20, path=path) as search:
+        search.run(progress=False)
+        live = SQLiteStore(path, readonly=True)  # the writer's log is read too
+        assert sum(1 for _ in live.read()) == len(search.events)
+        live.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["kept.eow"]
+    whole = path.read_bytes()
+    for damage in (whole, whole[: len(whole) // 2], whole[:100] + b"x" * 400 + whole[500:]):
+        path.write_bytes(damage)
+        try:
+            kept = SQLiteStore(path, readonly=True)
+            sum(1 for _ in kept.read())
+            kept.close()
+        except eow.EmbOptError:
+            assert damage != whole
+        assert [one.name for one in tmp_path.iterdir()] == ["kept.eow"]
