@@ -69,6 +69,7 @@ class ChartHead(anywidget.AnyWidget):
 
     Attributes:
         scale: "linear" or "log"; the row has a switch where the chart is a histogram.
+        figure: The chart below; with the row it goes from the page.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
@@ -76,6 +77,7 @@ class ChartHead(anywidget.AnyWidget):
     feed = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     chart = traitlets.Enum(("histogram", "trace")).tag(sync=True)
     scale = traitlets.Enum(("linear", "log"), "linear").tag(sync=True)
+    figure = traitlets.Instance(ipywidgets.Widget, allow_none=True).tag(sync=True, **ipywidgets.widget_serialization)
 
     def __init__(self, chart: str, feed: ipywidgets.Widget) -> None:
         super().__init__(chart=chart, feed=feed, **_front("chart-head", "chart", "dashboard"))

@@ -38,7 +38,8 @@ class Chart(SearchWidget):
         self._drawing = threading.Lock()
         self._head = ChartHead(self._kind, self._feed)
         self._endings.append(self._feed.on_beat(self._redraw))
-        return [self._head, self._figure()]
+        self._head.figure = self._figure()
+        return [self._head, self._head.figure]
 
     def _classes(self) -> Sequence[str]:
         return ("eow-framed", "eow-chart", f"eow-{self._kind}")

@@ -2,6 +2,7 @@
 
 import type { WidgetModel } from "../../shared/feed";
 import { widget } from "../../shared/mount";
+import { releaseOnceClosed } from "./release";
 import "./style.css";
 import { type HeadProps, type Scale, create } from "./view";
 
@@ -20,4 +21,13 @@ export function scaleOf(model: WidgetModel): HeadProps["scale"] {
   };
 }
 
-export default widget((el, { feed, model }) => create(el, { feed, chart: model.get("chart") === "trace" ? "trace" : "histogram", scale: scaleOf(model) }));
+/** The model of the chart below, once there is one. */
+async function figureOf(model: WidgetModel): Promise<unknown> {
+  const reference = String(model.get("figure") ?? "");
+  return reference.startsWith("IPY_MODEL_") ? model.widget_manager.get_model(reference.slice("IPY_MODEL_".length)) : null;
+}
+
+export default widget((el, { feed, model }) => {
+  void figureOf(model).then(releaseOnceClosed, () => {});
+  return create(el, { feed, chart: model.get("chart") === "trace" ? "trace" : "histogram", scale: scaleOf(model) });
+});
