@@ -1,4 +1,7 @@
-"""Bins of a histogram that stay where they are while values arrive. Pure: knows no widgets."""
+"""Bins of a histogram: a function of the range of its values alone, so that all views show the same.
+
+They stay where they are while values arrive; a range that outgrows them makes them wider. Pure: knows no widgets.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bins", "settled"]
+__all__ = ["Bins", "bins_of"]
 
-_FEWEST, _WANTED, _MOST = 12, 30, 60
+_MOST = 48
+_FINEST = 1e-6
 _LARGEST = 1e300
-_STEPS = (1.0, 2.0, 5.0, 10.0)
+_SIDES = np.array([0.04, 0.04, 0.96, 0.96])
+_UP = np.array([0, 1, 1, 0], np.float32)
+_STEPS = (1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,11 @@ class Bins:
         """Where the last bin ends."""
         return (self.first + self.count) * self.width
 
-    def centers(self) -> npt.NDArray[np.float64]:
-        """`(count,)` middles."""
-        return np.asarray((self.first + np.arange(self.count) + 0.5) * self.width, np.float64)
+    def outline(self, heights: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """`(4 count,)` x and y of a line around bars of these heights, a little apart, that stand on 0."""
+        edges = (self.first + np.arange(self.count)[:, None] + _SIDES) * self.width
+        tall = np.asarray(heights, np.float32)[:, None] * _UP
+        return edges.ravel().astype(np.float32), tall.ravel()
 
     def counts(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """`(count,)` how many of `(n,)` finite values fall where; the outermost bins take what lies outside."""
@@ -49,31 +57,22 @@ class Bins:
         return np.bincount(np.clip(place, 0, self.count - 1).astype(np.int64), minlength=self.count)
 
 
-def settled(values: npt.NDArray[np.float64], before: Bins | None) -> Bins:
-    """Bins that cover values: those of before where they do, else extended, else as many of them made one as needed.
+def bins_of(values: npt.NDArray[np.float64]) -> Bins:
+    """The finest bins of a round width that cover values and are not too many.
 
     Args:
         values: `(n,)` finite, n > 0.
-        before: The bins so far; while they are few they are chosen afresh.
     """
     low, high = max(float(values.min()), -_LARGEST), min(float(values.max()), _LARGEST)
-    if before is None or before.count < _FEWEST:
-        return _covering(low, high, _nice(low, high))
-    low, high = min(low, before.low), max(high, math.nextafter(before.high, -math.inf))
-    width = before.width
-    while (high - low) / _MOST > width or _covering(low, high, width).count > _MOST:
-        width *= 2
-    return _covering(low, high, width)
+    finest = max((high - low) / _MOST, max(abs(low), abs(high)) * _FINEST) or 1.0
+    power = math.floor(math.log10(finest))
+    for width in (step * 10.0**scale for scale in (power, power + 1) for step in _STEPS):
+        bins = _covering(low, high, width)
+        if width >= finest * (1 - 1e-9) and bins.count <= _MOST:
+            break
+    return bins
 
 
 def _covering(low: float, high: float, width: float) -> Bins:
     first = math.floor(low / width)
     return Bins(first, math.floor(high / width) - first + 1, width)
-
-
-def _nice(low: float, high: float) -> float:
-    """A round width: about thirty bins for the range, never finer than its numbers can tell."""
-    finest = max(abs(low), abs(high)) * 1e-6
-    span = max((high - low) / _WANTED, finest) or 1.0 / _WANTED
-    scale = 10.0 ** math.floor(math.log10(span))
-    return next(scale * step for step in _STEPS if scale * step >= span * (1 - 1e-9))

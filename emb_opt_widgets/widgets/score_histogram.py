@@ -11,7 +11,7 @@ import numpy.typing as npt
 import traitlets
 
 from emb_opt_widgets.report.charts import ticks
-from emb_opt_widgets.widgets.bins import Bins, settled
+from emb_opt_widgets.widgets.bins import bins_of
 from emb_opt_widgets.widgets.chart import GHOST, SELECTED, Chart, axes, figure, update
 
 __all__ = ["ScoreHistogram"]
@@ -35,16 +35,11 @@ class ScoreHistogram(Chart):
     _kind = "histogram"
 
     def _figure(self) -> bqplot.Figure:
-        self._bins: Bins | None = None
         self._brushed: list[int] | None = None
         self._x = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
         self._y = bqplot.LinearScale(min=0.0, max=1.0, allow_padding=False)
         scales = {"x": self._x, "y": self._y}
-        nothing = np.zeros(1, np.float32)
-        self._all, self._chosen = (
-            bqplot.Bars(x=nothing, y=nothing, scales=scales, colors=[color], padding=0.08, stroke_width=0.0)
-            for color in (GHOST, SELECTED)
-        )
+        self._all, self._chosen = (_bars(scales, color) for color in (GHOST, SELECTED))
         self._axes = axes(self._x, self._y)
         self._brush = bqplot.interacts.BrushIntervalSelector(scale=self._x, color=SELECTED)
         self._brush.observe(self._take_brush, "brushing")
@@ -56,11 +51,11 @@ class ScoreHistogram(Chart):
         scores, nodes = self._scored()
         if not len(scores):
             return
-        self._bins = bins = settled(scores, self._bins)
+        bins = bins_of(scores)
         counts = bins.counts(scores)
         chosen = bins.counts(scores[np.isin(nodes, self.selection)])
         top, counted = self._heights(int(counts.max()))
-        x = bins.centers().astype(np.float32)
+        x, tall = bins.outline(self._place(counts))
         update(
             {
                 self._x: {"min": bins.low, "max": bins.high},
@@ -71,8 +66,8 @@ class ScoreHistogram(Chart):
                     "tick_values": np.array([self._place(n) for n in counted]),
                     "tick_labels": {_written(self._place(n)): f"{n:,}" for n in counted},
                 },
-                self._all: {"x": x, "y": self._place(counts).astype(np.float32)},
-                self._chosen: {"x": x, "y": self._place(chosen).astype(np.float32)},
+                self._all: {"x": x, "y": tall},
+                self._chosen: {"x": x, "y": bins.outline(self._place(chosen))[1]},
             }
         )
         if self._brushed is not None and self._brushed != self.selection:
@@ -114,6 +109,15 @@ class ScoreHistogram(Chart):
         inside = (scores >= min(span)) & (scores <= max(span)) & (nodes >= 0)
         self._brushed = np.unique(nodes[inside]).tolist()
         self.selection = self._brushed
+
+
+def _bars(scales: dict[str, bqplot.Scale], color: str) -> bqplot.Lines:
+    """Bars as one filled line: each time `bqplot.Bars` are drawn they leave an element more on the page."""
+    nothing = np.zeros(1, np.float32)
+    return bqplot.Lines(
+        x=nothing, y=nothing, scales=scales, colors=[color], stroke_width=0.0, fill="bottom", fill_colors=[color],
+        fill_opacities=[1.0],
+    )  # fmt: skip
 
 
 def _written(number: float) -> str:

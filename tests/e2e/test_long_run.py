@@ -5,8 +5,8 @@ weighed after collections: JavaScript heap with the memory of arrays, DOM nodes,
 
 *Flat* means two things. While events go on and a search gets no new rows (a million changes of its queries), a page
 weighs the same, to the node and the listener. And a search that grows is kept as columns: a page gets heavier by a
-fixed number of bytes for each of its rows, and holds no more nodes and listeners for them. The charts (bqplot) are not
-on it. `EOW_E2E_BURSTS=3200` sends some twenty thousand messages, and takes six minutes.
+fixed number of bytes for each of its rows, and holds no more nodes and listeners for them. The charts are bqplot's,
+and are drawn anew in a real notebook. `EOW_E2E_BURSTS=3200` sends some twenty thousand messages, and takes six minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import os
 import numpy as np
 import pytest
 
-from tests.e2e.solo import Solo
+from tests.e2e.dashboard import SLOW, Dashboard
+from tests.e2e.solo import Solo, weigh
 from tests.widgets.long import big_search, burst, grow
 
 EVENTS = 1_000_000
@@ -83,3 +84,35 @@ def test_a_search_that_grows_weighs_a_fixed_number_of_bytes_a_row(solo):
     a_row = (found[-1, 0] - found[0, 0]) * 1e6 / (rows[-1] - rows[0])
     assert a_row < 300
     assert np.ptp(found[1:, 1]) <= 5 and np.ptp(found[1:, 2]) == 0
+
+
+REDRAW = """
+def redraw(n):
+    histogram, trace = dashboard._charts
+    for i in range(n):
+        histogram.selection, histogram.scale = [i % 7], ("linear", "log")[i % 2]
+        trace._best.y = trace._best.y + np.float32(0.001)
+        trace._redraw()
+        time.sleep(0.02)
+"""
+
+
+def test_charts_that_are_drawn_again_and_again_leave_nothing(notebook, context):
+    opened = notebook(SLOW(pause=0.0, budget=300), "dashboard = eow.widgets.Dashboard(search); dashboard", REDRAW)
+    opened.run(0)
+    opened.execute("search.run(progress=False)")
+    opened.run(1)
+    Dashboard(opened, 1).shown()
+    opened.run(2)
+    client = context.new_cdp_session(opened.page)
+    client.send("Performance.enable")
+    found = []
+    for _ in range(3):
+        opened.execute("redraw(80)")
+        opened.page.wait_for_timeout(500)
+        elements = opened.page.locator(".bqplot *").count()
+        found.append([*weigh(client), elements])
+    print(f"MB, nodes, listeners, elements of charts: {found}")
+    assert found[1][3] == found[2][3]
+    assert found[2][1] - found[1][1] < 50 and found[2][2] - found[1][2] < 20
+    assert found[2][0] - found[1][0] < 0.5

@@ -20,12 +20,12 @@ interface View {
   height: number;
 }
 
-const EDGE_KINDS = ["plain", "inside", "path"] as const;
+const EDGE_KINDS = ["plain", "undone", "inside", "path"] as const;
 
 export function paintEdges(context: CanvasRenderingContext2D, scene: Scene, camera: Camera, view: View): void {
-  const kinds = { plain: new Map<number, number[]>(), inside: new Map<number, number[]>(), path: new Map<number, number[]>() };
+  const kinds = { plain: new Map<number, number[]>(), undone: new Map<number, number[]>(), inside: new Map<number, number[]>(), path: new Map<number, number[]>() };
   eachEdge(scene, camera, view, (node, parent) => {
-    const kind = scene.path.has(node) ? "path" : scene.chosen.inside[parent] ? "inside" : "plain";
+    const kind = scene.path.has(node) ? "path" : scene.chosen.inside[parent] ? "inside" : scene.look[node] === LOOK.undone ? "undone" : "plain";
     const span = (scene.x[node] as number) - (scene.x[parent] as number);
     const strength = kind === "plain" ? Math.round(edgeStrength(span) * 12) / 12 : 1;
     const group = kinds[kind].get(strength);
@@ -36,7 +36,8 @@ export function paintEdges(context: CanvasRenderingContext2D, scene: Scene, came
   const inside = insideStroke(scene.chosen.descendants);
   for (const kind of EDGE_KINDS) {
     context.strokeStyle = kind === "path" ? css.sel : kind === "inside" ? css.faint : css.ghost;
-    context.lineWidth = kind === "plain" ? 1 : kind === "inside" ? inside.width : 1.8;
+    context.setLineDash(kind === "undone" ? [2, 3] : []);
+    context.lineWidth = kind === "plain" || kind === "undone" ? 1 : kind === "inside" ? inside.width : 1.8;
     for (const [strength, nodes] of kinds[kind]) {
       context.globalAlpha = strength * (kind === "inside" ? inside.alpha : 1);
       context.beginPath();
@@ -44,6 +45,7 @@ export function paintEdges(context: CanvasRenderingContext2D, scene: Scene, came
       context.stroke();
     }
   }
+  context.setLineDash([]);
   context.globalAlpha = 1;
 }
 
@@ -76,15 +78,17 @@ export function eachNode(scene: Scene, camera: Camera, view: View, call: (node: 
 
 export function paintNodes(context: CanvasRenderingContext2D, scene: Scene, camera: Camera, view: View): void {
   const filled = new Map<number, Path2D>();
-  const hollow = [LOOK.pruned, LOOK.removed, LOOK.undone, LOOK.waiting, LOOK.blank].map((look) => [look, new Path2D()] as const);
+  const hollow = [LOOK.pruned, LOOK.removed, LOOK.waiting, LOOK.blank].map((look) => [look, new Path2D()] as const);
   const holes = new Map<number, Path2D>(hollow);
   const people = new Path2D();
   const dots = new Path2D();
+  const crosses = new Path2D();
   const room = roomOf(camera);
   eachNode(scene, camera, view, (node, x, y) => {
     const radius = radiusOf(scene, node, room);
     const look = scene.look[node] ?? 0;
     const tone = scene.tone[node] ?? 0;
+    if (look === LOOK.undone) return cross(crosses, x, y, Math.max(1.5, radius * 0.85));
     let path = look === LOOK.filled ? filled.get(tone) : holes.get(look);
     if (!path) filled.set(tone, (path = new Path2D()));
     circle(path, x, y, look === LOOK.filled ? radius : Math.max(1, radius - 0.7));
@@ -96,28 +100,37 @@ export function paintNodes(context: CanvasRenderingContext2D, scene: Scene, came
     context.fill(path);
   }
   for (const [look, path] of hollow) paintHollow(context, scene, look, path, room);
-  context.fillStyle = scene.theme.css.soft;
+  const { soft, accent } = scene.theme.css;
+  context.fillStyle = context.strokeStyle = soft;
   context.fill(dots);
-  context.strokeStyle = scene.theme.css.accent;
+  context.lineWidth = room < 2.5 ? 0.8 : 1.3;
+  context.stroke(crosses);
+  context.strokeStyle = accent;
   context.lineWidth = 1.3;
   context.stroke(people);
 }
 
 function paintHollow(context: CanvasRenderingContext2D, scene: Scene, look: number, path: Path2D, room: number): void {
   const { css } = scene.theme;
-  const faint = look === LOOK.pruned || look === LOOK.removed || look === LOOK.undone;
+  const faint = look === LOOK.pruned || look === LOOK.removed;
   context.fillStyle = look === LOOK.blank ? css.ghost : css.bg;
   context.strokeStyle = faint ? css.ghost : css.soft;
   context.lineWidth = room < 2.5 ? 0.8 : look === LOOK.waiting ? 1 : 1.4;
-  context.setLineDash(look === LOOK.undone ? [2, 2] : []);
   context.fill(path);
   context.stroke(path);
-  context.setLineDash([]);
 }
 
 function circle(path: Path2D | CanvasRenderingContext2D, x: number, y: number, radius: number): void {
   path.moveTo(x + radius, y);
   path.arc(x, y, radius, 0, TURN);
+}
+
+/** What was undone is struck out: nothing is there any more. */
+function cross(path: Path2D, x: number, y: number, arm: number): void {
+  path.moveTo(x - arm, y - arm);
+  path.lineTo(x + arm, y + arm);
+  path.moveTo(x - arm, y + arm);
+  path.lineTo(x + arm, y - arm);
 }
 
 export function cssOf(scene: Scene, tone: number): string {
