@@ -248,7 +248,7 @@ def _csv_cell(value: Any) -> Any:
         or isinstance(value, (int, float))
         or (isinstance(value, np.generic) and not isinstance(value, str))
     ):
-        return value
+        return 0.0 if isinstance(value, (float, np.floating)) and value == 0 else value  # and never "-0.0"
     text = str(value)
     return "'" + text if text.startswith(_FORMULA) else text
 

@@ -295,6 +295,13 @@ def test_a_spreadsheet_runs_no_formula(tmp_path: Path) -> None:
     assert "'=1+1" in text and "'@x" in text and ",fine" in text
 
 
+def test_a_spreadsheet_gets_no_minus_zero(tmp_path: Path) -> None:
+    search = eow.Search(np.eye(3), lambda i: np.array([-0.0, -1.5, -0.0])[i.ids], update=RL, k=3, queries=1)
+    search.run(rounds=1, progress=False).to_csv(tmp_path / "r.csv")
+    text = (tmp_path / "r.csv").read_text()
+    assert "-0.0" not in text and "0.0" in text and "-1.5" in text
+
+
 def test_progress_bar_reaches_the_end(search: eow.Search, capsys: pytest.CaptureFixture[str]) -> None:
     search.run(rounds=3)
     assert "100%" in capsys.readouterr().err
