@@ -150,6 +150,7 @@ class Caller:
         self._health = health or CallHealth()
         self._queue: deque[_Task] = deque()
         self._flying: dict[Future[Any], _Task] = {}
+        self._broken: FunctionError | None = None
 
     @property
     def at_once(self) -> int:
@@ -174,6 +175,7 @@ class Caller:
         size = self._policy.batch_size or (1 if self._pooled else max(1, len(rows)))
         self._queue = deque(_Task(rows[i : i + size]) for i in range(0, len(rows), size))
         self._flying = {}
+        self._broken = None
         error: FunctionError | None = None
         while self._queue or self._flying:
             stopped = error is not None or not gate()
@@ -196,6 +198,9 @@ class Caller:
                     break
                 if answer is not None:
                     yield answer
+                if self._broken is not None:
+                    error = self._broken
+                    break
             else:
                 if self._flying:
                     yield None
@@ -284,7 +289,8 @@ class Caller:
             return None
         self._health.failures += 1
         if not self._health.worked and self._health.failures >= self._health.patience:
-            raise self._error(problem, f"on every one of its first {self._health.failures} items") from problem
+            self._broken = self._error(problem, f"on every one of its first {self._health.failures} items")
+            self._broken.__cause__ = problem
         return task.rows, Answer(np.array([self._failed_value]), {"0": _text(self._name, problem)})
 
     def _error(self, problem: BaseException, when: str = "") -> FunctionError:

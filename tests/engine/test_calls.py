@@ -133,6 +133,8 @@ def test_a_function_that_never_works_is_not_paid_for_the_whole_budget(library: n
     with pytest.raises(eow.FunctionError, match="first 20 items.*ZeroDivisionError"):
         search.run(progress=False)
     assert search.status is eow.SearchStatus.FAILED and len(counted.calls) == 20
+    assert search.n_scored == search.controller.state.n_failed == 20
+    assert "20 of 20 scores failed" in search.reason
 
 
 @pytest.mark.parametrize("budget", [1, 10, 60, 300])
