@@ -49,6 +49,8 @@ def answer(search: Search, what: str, given: Mapping[str, Any]) -> Answer:
             return _node(search, given["node"])
         case "find":
             return _find(search, given["text"], given.get("limit", 100))
+        case "places":
+            return _places(search, given["by"])
         case _:
             return _export(search, given["format"])
 
@@ -144,6 +146,28 @@ def _find(search: Search, text: str, limit: int) -> Answer:
         if time.monotonic() > end and start + _BLOCK < len(rows):
             return Answer({"rows": found, "more": True})
     return Answer({"rows": found, "more": False})
+
+
+def _places(search: Search, by: str) -> Answer:
+    """Where each item stands among all, by its id or its text; -1 for those that patience did not reach."""
+    end = time.monotonic() + _PATIENCE
+    with search.controller.lock:
+        rows = rows_by_call(search.controller.state)
+    words: list[Any] = []
+    for start in range(0, len(rows), _BLOCK):
+        items = _payload(search, rows[start : start + _BLOCK])
+        if by == "id":
+            words += items.ids.tolist()
+        else:
+            words += [""] * len(items) if items.items is None else [line_of(one, 200).casefold() for one in items.items]
+        if time.monotonic() > end:
+            break
+    if by == "id" and not all(isinstance(word, int) for word in words):
+        words = [str(word).casefold() for word in words]
+    places = np.full(len(rows), -1, "<i4")
+    known = {word: place for place, word in enumerate(sorted(set(words)))}
+    places[: len(words)] = [known[word] for word in words]
+    return Answer({"n": len(rows), "more": len(words) < len(rows)}, [places.tobytes()])
 
 
 def _export(search: Search, kind: str) -> Answer:

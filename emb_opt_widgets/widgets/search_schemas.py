@@ -53,5 +53,6 @@ ASKS: Mapping[str, Schema] = {
     "items": Schema({"rows": integers(500)}),
     "node": Schema({"node": _node}),
     "find": Schema({"text": text(200)}, {"limit": integer(1, 1_000)}),
+    "places": Schema({"by": choice("id", "item")}),
     "export": Schema({"format": choice("csv", "parquet", "html")}),
 }

@@ -48,6 +48,12 @@ export function askOf(search: FakeSearch, what: string, args: Record<string, unk
     rows.sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
     return { data: { rows: rows.slice(0, 200), more: rows.length > 200 }, buffers: [] };
   }
+  if (what === "places") {
+    const words = [...Array(search.items.length).keys()].map((row) => (args.by === "id" ? idOf(row) : text(row)).toLowerCase());
+    const alphabet = new Map([...new Set(words)].sort().map((word, place) => [word, place]));
+    const places = Int32Array.from(words, (word) => alphabet.get(word) ?? -1);
+    return { data: { n: places.length, more: false }, buffers: [new DataView(places.buffer)] };
+  }
   if (what === "export") {
     const body = new TextEncoder().encode(`id,score\n${idOf(0)},${scores[0]}\n`);
     return { data: { name: `kinase-docking.${args.format}`, mime: "text/plain" }, buffers: [new DataView(body.buffer)] };

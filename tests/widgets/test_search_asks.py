@@ -104,6 +104,42 @@ def test_find_ends_when_patience_does(ran: eow.Search, monkeypatch: pytest.Monke
     assert ask(ran, "find", text="nowhere") == {"rows": [], "more": True}
 
 
+def places(search: eow.Search, by: str) -> tuple[list[int], bool]:
+    answer = SearchLive(search).ask("places", {"by": by})
+    found = np.frombuffer(answer.buffers[0], "<i4").tolist()
+    assert answer.data["n"] == len(found) == search.n_scored
+    return found, answer.data["more"]
+
+
+def test_places_are_those_of_ids_and_texts_in_order(ran: eow.Search) -> None:
+    shown = ask(ran, "items", rows=list(range(ran.n_scored)))
+    for by, name in (("id", "id"), ("item", "text")):
+        found, more = places(ran, by)
+        words = [text[:200].casefold() for text in shown[name]]
+        alphabet = sorted(set(words))
+        assert not more and len(alphabet) > 3
+        if by == "id":
+            assert found == [alphabet.index(word) for word in words]
+        else:
+            pairs = sorted(zip(found, words))
+            assert [word for _, word in pairs][:20] == sorted(words)[:20]
+
+
+def test_places_of_numbers_are_those_of_numbers(search: eow.Search) -> None:
+    search.run(rounds=3, progress=False)
+    found, _ = places(search, "id")
+    ids = [int(one) for one in ask(search, "items", rows=list(range(search.n_scored)))["id"]]
+    assert [ids[i] for i in np.argsort(found)] == sorted(ids) and max(ids) >= 100
+    assert set(places(search, "item")[0]) == {0}
+
+
+def test_places_end_when_patience_does(ran: eow.Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_asks, "_PATIENCE", -1.0)
+    monkeypatch.setattr(search_asks, "_BLOCK", 3)
+    found, more = places(ran, "id")
+    assert more and min(found[:3]) >= 0 and set(found[3:]) == {-1}
+
+
 def test_exports_are_files_and_harmless(ran: eow.Search) -> None:
     for kind, mime in [("csv", "text/csv"), ("html", "text/html"), ("parquet", "application/vnd.apache.parquet")]:
         answer = SearchLive(ran).ask("export", {"format": kind})

@@ -7,8 +7,8 @@ import type { Look, SortKey } from "./state";
 export const COLUMNS: readonly { key: SortKey | null; label: string; right: boolean }[] = [
   { key: null, label: "#", right: true },
   { key: "score", label: "score", right: true },
-  { key: null, label: "item", right: false },
-  { key: null, label: "id", right: false },
+  { key: "item", label: "item", right: false },
+  { key: "id", label: "id", right: false },
   { key: "operator", label: "found by", right: false },
   { key: "node", label: "query", right: true },
   { key: "call", label: "call", right: true },

@@ -50,6 +50,23 @@ describe("order", () => {
     for (let i = 1; i < order.length; i++) if ((keys[order[i - 1] as number] as number) < (keys[order[i] as number] as number)) throw new Error(`row ${i}`);
   });
 
+  it("by id or text is that of the kernel's places; what has none comes last", () => {
+    const items = scores([3, 9, 1, 5, 7]);
+    const order = new Order();
+    const by = { key: "id", falling: false } as const;
+    order.follow(items, new Columns(), by, []);
+    expect([...order.rows]).toEqual([0, 1, 2, 3, 4]);
+    const places = { by: "id", at: Int32Array.of(2, 0, -1, 1), version: 1 } as const;
+    expect(order.follow(items, new Columns(), by, [], places)).toBe(true);
+    expect([...order.rows]).toEqual([1, 3, 0, 2, 4]);
+    expect(order.follow(items, new Columns(), by, [], places)).toBe(false);
+    order.follow(items, new Columns(), { key: "id", falling: true }, [], places);
+    expect([...order.rows]).toEqual([0, 3, 1, 2, 4]);
+    order.follow(items, new Columns(), { key: "item", falling: false }, [], places);
+    expect([...order.rows]).toEqual([0, 1, 2, 3, 4]);
+    expect([...arranged([0, 1, 3], items, new Columns(), by, "maximize", [], places)]).toEqual([1, 3, 0]);
+  });
+
   it("follows a table that grows and changes", () => {
     const items = scores([3, 9, Number.NaN, 5]);
     const order = new Order();

@@ -2,8 +2,9 @@
 
 import type { Table } from "../../shared/types";
 import { extended, sorted } from "./order";
+import { NO_PLACES, type Places } from "./places";
 
-export type SortKey = "score" | "operator" | "node" | "call";
+export type SortKey = "score" | "item" | "id" | "operator" | "node" | "call";
 
 export interface Sort {
   key: SortKey;
@@ -24,11 +25,11 @@ export class Order {
   private stamp = 0;
 
   /** True where the order is another one now. */
-  follow(items: Table, nodes: Table, sort: Sort, operators: readonly string[]): boolean {
-    const key = JSON.stringify([sort, sort.key === "operator" ? operators : []]);
+  follow(items: Table, nodes: Table, sort: Sort, operators: readonly string[], places: Places = NO_PLACES): boolean {
+    const key = JSON.stringify([sort, sort.key === "operator" ? operators : [], places.by === sort.key ? places.version : 0]);
     const more = items.length - this.rows.length;
     if (key === this.key && items.stamp === this.stamp && more === 0) return false;
-    const keys = keysOf(items, nodes, sort.key, operators);
+    const keys = keysOf(items, nodes, sort.key, operators, places);
     const onlyAppended = key === this.key && more >= 0 && items.stamp - this.stamp === more;
     this.rows = onlyAppended ? extended(this.rows, keys, items.length, sort.falling) : sorted(keys, items.length, sort.falling);
     this.key = key;
@@ -37,16 +38,24 @@ export class Order {
   }
 }
 
-function keysOf(items: Table, nodes: Table, key: SortKey, operators: readonly string[]): ArrayLike<number> {
+function keysOf(items: Table, nodes: Table, key: SortKey, operators: readonly string[], places: Places): ArrayLike<number> {
   if (key === "score") return items.f8("score");
   if (key === "call") return items.i4("call");
+  if (key === "id" || key === "item") return placed(places.by === key ? places.at : NO_PLACES.at, items.length);
   const node = items.i4("node");
   if (key === "node") return node;
   const operator = nodes.u1("operator");
   const out = new Float64Array(items.length);
-  const places = alphabetical(operators);
-  for (let row = 0; row < out.length; row++) out[row] = places[operator[node[row] ?? -1] ?? -1] ?? Number.NaN;
+  const alphabet = alphabetical(operators);
+  for (let row = 0; row < out.length; row++) out[row] = alphabet[operator[node[row] ?? -1] ?? -1] ?? Number.NaN;
   return out;
+}
+
+/** Places as keys; items without one come last. */
+function placed(at: Int32Array, length: number): Float64Array {
+  const keys = new Float64Array(length).fill(Number.NaN);
+  for (let row = 0; row < Math.min(at.length, length); row++) if ((at[row] as number) >= 0) keys[row] = at[row] as number;
+  return keys;
 }
 
 /** The place of each name in the alphabet. */
@@ -146,10 +155,10 @@ export function moved(key: string, at: { row: number; column: number }, size: { 
 }
 
 /** Found rows in the order asked for; by score they stay as they came, best first. */
-export function arranged(found: readonly number[], items: Table, nodes: Table, sort: Sort, direction: "maximize" | "minimize", operators: readonly string[]): Uint32Array {
+export function arranged(found: readonly number[], items: Table, nodes: Table, sort: Sort, direction: "maximize" | "minimize", operators: readonly string[], places: Places = NO_PLACES): Uint32Array {
   const best = sort.key === "score" && sort.falling === (direction === "maximize");
   if (best) return Uint32Array.from(found);
-  const keys = keysOf(items, nodes, sort.key, operators);
+  const keys = keysOf(items, nodes, sort.key, operators, places);
   const order = sorted(found.map((row) => Number(keys[row] ?? Number.NaN)), found.length, sort.falling);
   return order.map((at) => found[at] ?? 0);
 }

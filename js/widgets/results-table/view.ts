@@ -8,6 +8,7 @@ import type { Change, Feed, Table, View } from "../../shared/types";
 import { Virtual } from "../../shared/virtual";
 import { createFind } from "./find";
 import { type Frame, createFrame } from "./frame";
+import { createPlaces } from "./places";
 import { COLUMNS, NODE_COLUMN, fillRow, makeRow } from "./row";
 import { Order, type Sort, arranged, copied, marksAfter, moved, sortBy } from "./state";
 import { createTexts } from "./texts";
@@ -34,6 +35,7 @@ class ResultsTable implements View {
   private readonly list: Virtual;
   private readonly frame: Frame;
   private readonly texts: ReturnType<typeof createTexts>;
+  private readonly places: ReturnType<typeof createPlaces>;
   private chosen: Sort | null = null;
   private found: number[] | null = null;
   private rows: Uint32Array = this.order.rows;
@@ -50,12 +52,13 @@ class ResultsTable implements View {
     this.marked = new Set(feed.marked);
     this.list = new Virtual({ rowHeight: ROW, make: makeRow, fill: (row, at) => this.fill(row, at), seen: () => this.texts.ask() });
     this.texts = createTexts(feed, () => this.wished(), () => this.textsCame());
+    this.places = createPlaces(feed, () => this.follow());
     const find = createFind(feed, (rows) => this.showFound(rows));
     el.classList.add("eow", "eow-results-table");
     setAttribute(el, "data-lm-suppress-shortcuts", "true");
     this.frame = createFrame(el, this.list.el, find.el, tools);
     this.listen();
-    for (const part of [find, this.texts, this.list]) this.ends.add(() => part.destroy());
+    for (const part of [find, this.places, this.texts, this.list]) this.ends.add(() => part.destroy());
     this.ends.add(feed.subscribe((change) => this.changed(change)));
     this.follow();
   }
@@ -103,8 +106,10 @@ class ResultsTable implements View {
     const operators = feed.facts?.operators ?? [];
     const before = list.first;
     const anchor = list.el.scrollTop > 0 ? this.rows[before] : undefined;
-    const changed = this.order.follow(items, feed.table("nodes"), sort, operators);
-    this.rows = this.found ? arranged(this.found.filter((row) => row < items.length), items, feed.table("nodes"), sort, this.direction, operators) : this.order.rows;
+    this.places.want(sort.key, items.length);
+    const places = this.places.now();
+    const changed = this.order.follow(items, feed.table("nodes"), sort, operators, places);
+    this.rows = this.found ? arranged(this.found.filter((row) => row < items.length), items, feed.table("nodes"), sort, this.direction, operators, places) : this.order.rows;
     list.setLength(this.rows.length);
     if (changed && anchor !== undefined && !this.found) {
       const now = this.rows.indexOf(anchor);
