@@ -229,7 +229,7 @@ export class Searches implements IDisposable {
   /** Hears on of kernels that run a search while no notebook of theirs is open; tells that something has changed. */
   private tell(): void {
     for (const [id, asked] of this.kernels) {
-      const wanted = this.runs(id) && !this.panelOf(id);
+      const wanted = this.runs(id) && !this.panelOf(id) && this.model(id) !== null;
       if (wanted && !asked.ear) {
         const kernel = this.connect(id);
         asked.ear = { kernel, end: hearAlone(kernel, this.ears) };
@@ -269,7 +269,9 @@ export class Searches implements IDisposable {
   }
 
   private connect(id: string): Kernel.IKernelConnection {
-    return this.manager.kernels.connectTo({ model: this.model(id), handleComms: false });
+    const model = this.model(id);
+    if (!model) throw new Error("The kernel is gone.");
+    return this.manager.kernels.connectTo({ model, handleComms: false });
   }
 
   /** Asks a kernel once that was there before the page and whose notebook is not open: else nobody would know of it. */
@@ -283,9 +285,9 @@ export class Searches implements IDisposable {
     }, SETTLED);
   }
 
-  private model(id: string): Kernel.IModel {
+  private model(id: string): Kernel.IModel | null {
     for (const model of this.manager.kernels.running()) if (model.id === id) return model;
-    throw new Error("The kernel is gone.");
+    return null;
   }
 
   panelOf(kernel: string): NotebookPanel | null {
