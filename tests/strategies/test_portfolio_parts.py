@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.members import _standing, fit_members, learn
 from emb_opt_widgets.strategies.portfolio.proposals import Listed, coverage, neighbours, uniform
+from emb_opt_widgets.strategies.portfolio.readable import Settings, _shares
+from emb_opt_widgets.strategies.portfolio.relevance import relevant
 from emb_opt_widgets.strategies.portfolio.rows import HeldRows, ReadRows, open_rows
 from emb_opt_widgets.strategies.portfolio.target import best_first, rank_correlation, ranks, transform
 
@@ -56,7 +59,7 @@ def test_targets_keep_the_order(kind: str) -> None:
     assert not transform(np.ones(4), kind).any()
 
 
-@pytest.mark.parametrize("name", ["linear", "kernel0", "kernel0.5"])
+@pytest.mark.parametrize("name", ["linear", "kernel0", "kernel0.5", "learned"])
 def test_predictions_equal_the_dense_posterior(name: str) -> None:
     lib = library()
     ensemble, _, _ = fitted(lib)
@@ -71,6 +74,37 @@ def test_predictions_equal_the_dense_posterior(name: str) -> None:
     assert CONSTANT > 0
     at_points = process.in_scores(process.targets)
     np.testing.assert_allclose(at_points, process.scores, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["linear", "kernel0", "kernel0.5", "learned"])
+def test_gradients_equal_differences(name: str) -> None:
+    lib, step = library(), 1e-3
+    process = fitted(lib)[0].fits[name]
+    points = process.points[:6].astype(np.float64)
+    flat = replace(process, metric=replace(process.metric, map=None))
+    for axis in range(lib.dim):
+        there, back = points.copy(), points.copy()
+        there[:, axis] += step
+        back[:, axis] -= step
+        rise = (flat.posterior(there)[0] - flat.posterior(back)[0]) / (2 * step)
+        np.testing.assert_allclose(process.gradients()[:6, axis], rise, atol=1e-5 * max(1, np.abs(rise).max()))
+
+
+def test_the_learned_metric_is_stretched_where_the_scores_change() -> None:
+    lib = library(d=6)
+    rows = np.random.default_rng(1).choice(lib.n, 120, replace=False)
+    ensemble = fit_members(lib, rows, np.sin(2 * lib.block(rows)[:, 2]).astype(float), {}, "both")
+    stretch = np.linalg.norm(ensemble.fits["learned"].metric.map, axis=1)
+    others = np.delete(stretch, 2)
+    assert stretch[2] > 1.5 * others.max() and others.min() > 0
+    assert ensemble.fits["learned"].left_out <= ensemble.fits["kernel0"].left_out
+
+
+def test_no_metric_is_learned_where_nothing_is_expected_to_change() -> None:
+    lib = library()
+    process = replace(fitted(lib)[0].fits["kernel0"], alpha=np.zeros(80))
+    assert relevant(lib, process) is process.metric
+    assert "learned" not in fitted(library(d=1))[0].fits
 
 
 def test_filling_a_batch_equals_conditioning_again_after_every_pick() -> None:
@@ -113,6 +147,21 @@ def test_shares_follow_what_scored() -> None:
         counts = credit(counts, ["good", "bad", "good", "bad"], np.array([0.9, 0.05, 0.8, 0.0]))
     share = shares(counts, {"good": (1, 1), "bad": (1, 1)}, np.random.default_rng(0))
     assert share["good"] > 0.9 and share["bad"] >= FLOOR * 0.9 and sum(share.values()) == pytest.approx(1)
+
+
+def test_what_models_explain_and_what_is_left_of_the_budget_move_the_shares() -> None:
+    ensemble = fitted(library())[0]
+    settings = Settings(("blend", "explore", "neighbours", "coverage"), "both", 0.75, 2.5)
+
+    def share(left_out: float, left: float) -> dict[str, float]:
+        fits = {name: replace(process, left_out=left_out) for name, process in ensemble.fits.items()}
+        return _shares(settings, replace(ensemble, fits=fits), {}, left, np.random.default_rng(0))
+
+    sure, unsure, late = share(0.95, 1.0), share(0.3, 1.0), share(0.3, 0.05)
+    assert sure["blend"] > unsure["blend"] + 0.05
+    assert sum(late.values()) == pytest.approx(1) and min(late.values()) > 0
+    assert late["explore"] < 0.2 * unsure["explore"] and late["neighbours"] > unsure["neighbours"]
+    assert share(1.0, 1.0)["blend"] > 0.9
 
 
 def test_large_batches_are_distinct_free_rows() -> None:

@@ -12,13 +12,16 @@ import numpy.typing as npt
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.rows import BLOCK, Rows
 
-__all__ = ["Library", "Metric", "stable_order"]
+__all__ = ["PLAIN", "Library", "Metric", "stable_order"]
 
 Array = npt.NDArray[Any]
 
-METRICS = (0.0, 0.5)
-"""Powers of the variance divided out of each principal axis."""
+PLAIN = "kernel0"
+METRICS = {PLAIN: 0.0, "kernel0.5": 0.5}
+"""Powers of the variance divided out of each principal axis, by the name of the kernel that uses the metric."""
 _SAMPLE = 20_000
+_KEPT = 2048
+"""Of the sample, for metrics that are made later."""
 _CELLS = 256
 
 
@@ -33,12 +36,10 @@ class Metric:
     """A linear map of scaled rows, and how their squared lengths are standardised.
 
     Attributes:
-        power: Of the variance, divided out of each principal axis.
         map: `(d, d)` float32; None is the identity.
         mean, deviation: Of the mapped rows' squared lengths.
     """
 
-    power: float
     map: npt.NDArray[np.float32] | None
     mean: float
     deviation: float
@@ -61,7 +62,7 @@ class Library:
         cells: Whether they are also sorted into cells (k-means of a sample), for the operators that need regions.
 
     Attributes:
-        metrics: Those the kernels measure distance in.
+        metrics: Those that are known before any score, by name.
         centres: `(c, d)` scaled centres of the cells. cell: `(n,)` the cell of each row. cell_size: `(c,)`.
     """
 
@@ -72,7 +73,12 @@ class Library:
         self._mean32 = self._mean.astype(np.float32)
         sample = self.block(stable_order(np.arange(self.n))[: min(_SAMPLE, self.n)])
         values, axes = _principal_axes(sample)
-        self.metrics = [_metric(p, sample, values, axes) for p in (METRICS if self.dim > 1 else METRICS[:1])]
+        self.metrics = {
+            name: _standardised(_unstretched(power, values, axes) if power else None, sample)
+            for name, power in METRICS.items()
+            if self.dim > 1 or not power
+        }
+        self._sample = sample[:_KEPT].copy()
         if cells:
             self._sort_into_cells(sample, int(np.clip(np.sqrt(self.n), 2, _CELLS)))
 
@@ -82,6 +88,10 @@ class Library:
         out: Array = block.astype(np.float32, copy=False) - self._mean32
         out *= self._scale
         return out
+
+    def metric(self, mapping: Array) -> Metric:
+        """That of a map `(d, d)`, brought to unit mean variance."""
+        return _standardised(mapping, self._sample)
 
     def block(self, rows: Array) -> Array:
         """Rows `(m, d)` centred and scaled, float32."""
@@ -144,16 +154,21 @@ def _principal_axes(sample: Array) -> tuple[Array, Array]:
     return values, axes
 
 
-def _metric(power: float, sample: Array, values: Array, axes: Array) -> Metric:
-    mapping: Array | None = None
-    if power:
-        floor = 1e-6 * max(float(values.max()), 1e-12)
-        mapping = axes * np.maximum(values, floor) ** (-power / 2)
+def _unstretched(power: float, values: Array, axes: Array) -> Array:
+    """The map that divides a power of the variance out of each principal axis."""
+    floor = 1e-6 * max(float(values.max()), 1e-12)
+    out: Array = axes * np.maximum(values, floor) ** (-power / 2)
+    return out
+
+
+def _standardised(mapping: Array | None, sample: Array) -> Metric:
+    """A map's metric: the map brought to unit mean variance on the sample, and the squared lengths there."""
+    if mapping is not None:
         spread = float((sample @ mapping).var(axis=0).mean())
         mapping = (mapping / np.sqrt(max(spread, 1e-12))).astype(np.float32)
     mapped = sample if mapping is None else sample @ mapping
     lengths = np.einsum("ij,ij->i", mapped, mapped)
-    return Metric(power, mapping, float(lengths.mean()), float(lengths.std()) or 1.0)
+    return Metric(mapping, float(lengths.mean()), float(lengths.std()) or 1.0)
 
 
 def _nearest(block: Array, centres: Array) -> Array:

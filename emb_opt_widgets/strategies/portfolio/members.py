@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from emb_opt_widgets.strategies.portfolio.bandit import credit
 from emb_opt_widgets.strategies.portfolio.fit import VOTE, fit, representative
-from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.library import PLAIN, Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.process import Process
+from emb_opt_widgets.strategies.portfolio.relevance import relevant
 from emb_opt_widgets.strategies.portfolio.target import TRANSFORMS, rank_correlation
 
 __all__ = ["LINEAR", "Ensemble", "fit_members", "learn"]
@@ -25,6 +26,8 @@ Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 
 LINEAR = "linear"
+LEARNED = "learned"
+"""The kernel in a metric that is made from the scores."""
 _MEMORY = 0.85
 _DOUBT = 10.0
 _REWARD_POWER = 4
@@ -41,6 +44,11 @@ class Ensemble:
     def best_fit(self) -> float:
         """The best leave-one-out rank correlation."""
         return max(process.left_out for process in self.fits.values())
+
+    @property
+    def unexplained(self) -> float:
+        """Share of the variance of the scores' ranks that no member predicts, above 0."""
+        return 1 - min(max(self.best_fit, 0.0), 0.9999) ** 2
 
     @property
     def n_points(self) -> int:
@@ -90,16 +98,28 @@ def fit_members(
     kept = representative(library, rows, gains)
     every, rows, gains = (rows, gains), rows[kept], gains[kept]
     if models != "kernel":
-        fits[LINEAR] = fit(library, library.metrics[0], rows, gains, known.get(LINEAR), turn, linear=True)
+        fits[LINEAR] = fit(library, library.metrics[PLAIN], rows, gains, known.get(LINEAR), turn, linear=True)
         if sums is not None and len(every[0]) > len(rows):
             fits[LINEAR].primal = sums.fit(fits[LINEAR], library, *every)
-    for metric in library.metrics if models != "linear" else ():
-        name = f"kernel{metric.power:g}"
-        fits[name] = fit(library, metric, rows, gains, known.get(name), turn)
+    if models != "linear":
+        for name, metric in library.metrics.items():
+            fits[name] = fit(library, metric, rows, gains, known.get(name), turn)
+        if library.dim > 1:
+            fits[LEARNED] = _learned(fits[PLAIN], library, rows, gains, known.get(LEARNED), turn)
     weights = _weights(fits, memory.get("skill", {}))
     memory["hyper"] = {**known, **{name: process.hyper for name, process in fits.items()}}
     memory["weights"] = {name: round(w, 4) for name, w in weights.items()}
     return Ensemble(fits, weights)
+
+
+def _learned(
+    before: Process, library: Library, rows: Array, gains: Float64, hyper: Mapping[str, Any] | None, turn: str
+) -> Process:
+    """Fitted in the metric that a process before it tells, and believed no more than that one: the scores left out
+    had a part in the metric."""
+    out = fit(library, relevant(library, before), rows, gains, hyper, turn)
+    out.left_out = min(out.left_out, before.left_out)
+    return out
 
 
 def _weights(fits: Mapping[str, Process], skill: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -106,6 +106,19 @@ class Process:
             mean += matern(k) @ alpha
         return mean
 
+    def gradients(self) -> Float64:
+        """Of the mean at each of its points, `(n, d)`, along mapped vectors."""
+        a, d = self.points.astype(np.float64), self.points.shape[1]
+        linear, (wx, wq, ws) = self.alpha * self.share, self.quadratic
+        by_length = wq * float(self.lengths @ linear) / self.metric.deviation
+        out: Float64 = wx / d * (a.T @ linear) + (2 * by_length + ws / d * ((a * a - 1).T @ linear)) * a
+        if self.share < 1:
+            per = 5 / (2 * d * self.length)
+            root = np.sqrt(per * square_distances(a, a))
+            pull = (1 + root) * np.exp(-root) * (per / 3 * (1 - self.share) * self.alpha)
+            out += pull @ a - pull.sum(axis=1)[:, None] * a
+        return out
+
     def at(self, library: Library, rows: Array) -> Array:
         """Mean `(m,)` of these rows, float32."""
         out = np.empty(len(rows), np.float32)

@@ -40,6 +40,8 @@ PRIOR: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 """Hits and misses that each operator begins with."""
 MODELLED = ("blend", "explore", "linear", "kernel")
+_LEARNING = ("explore", "coverage", "random")
+"""Operators whose calls are as much for what they tell as for what they find."""
 _PARENTS = 4096
 """Scored items among which a proposal's parent is sought."""
 
@@ -99,10 +101,26 @@ def _plan(settings: Settings, shelf: Shelf, known: Known, memory: Memory, left: 
     ensemble = fit_members(library, known.rows, imputed(known.gains), memory, settings.models, shelf.sums)
     if n < plan.DESIGN * budget and ensemble.best_fit < 2.5 / np.sqrt(n):
         return _design(library, known, b, rng, by_chance)
-    share = shares(memory.get("credit", {}), {name: PRIOR[name] for name in settings.operators}, rng)
+    share = _shares(settings, ensemble, memory, left / budget, rng)
     spare = min(plan.with_spares(b, known.passed, known.rejected), known.n_free)
     lists = _lists(settings, library, known, ensemble, spare, rng)
     return Plan(mix(lists, share, spare, rng), b, share, ensemble, lists)
+
+
+def _shares(
+    settings: Settings, ensemble: Ensemble, memory: Memory, left: float, rng: np.random.Generator
+) -> dict[str, float]:
+    """Each operator's share of the calls.
+
+    The better the models explain the scores, the fewer hits the others begin with beside their blend; and what is asked
+    in order to learn is worth less the less of the budget is left to use it, from the middle on.
+    """
+    prior = {name: PRIOR[name] for name in settings.operators}
+    doubted = {name: (a if name == "blend" else a * ensemble.unexplained, b) for name, (a, b) in prior.items()}
+    drawn = shares(memory.get("credit", {}), doubted, rng)
+    worth = {name: p * min(1.0, 2 * left) if name in _LEARNING else p for name, p in drawn.items()}
+    total = sum(worth.values())
+    return {name: p / total for name, p in worth.items()}
 
 
 def _design(library: Library, known: Known, b: int, rng: np.random.Generator, by_chance: bool) -> Plan:

@@ -29,11 +29,13 @@ def _check(name: str, value: float) -> None:
 class Portfolio:
     """Operators propose, surrogates are weighted by how they predicted, and a bandit shares out the calls.
 
-    Where the source can be read through, every round fits Gaussian processes (linear, and with a kernel in two metrics)
-    to what is scored, asks them about the whole library, and draws a batch slot by slot from the operators' lists;
-    each operator is credited by how its own draws scored. Where it can only be asked, operators make queries and the
-    surrogate chooses among their hits. Weights, credit and shares stand in the events' `memory`; `Choice.propensity` is
-    the probability with which an item's slot went to it, given the lists (see `batch.mix`).
+    Where the source can be read through, every round fits Gaussian processes to what is scored (a linear one, and with
+    a kernel in two given metrics and one learned from the scores), asks them about the whole library, and draws a batch
+    slot by slot from the operators' lists; each operator is credited by how its own draws scored, the models' blend has
+    the more credit to begin with the better they explain the scores, and from the middle of the budget on, what is
+    asked in order to learn gets less. Where it can only be asked, operators make queries and the surrogate chooses
+    among their hits. Weights, credit and shares stand in the events' `memory`; `Choice.propensity` is the probability
+    with which an item's slot went to it, given the lists (see `batch.mix`).
 
     A round's size follows from the budget and from how well the models predict, in multiples of what is scored at once:
     the search's `batch_size`, times the workers of its executor where those are known (threads, processes), or the `n`
@@ -80,7 +82,8 @@ class SurrogateUpdate:
     """The surrogate alone: after a first design, every call goes where the model expects most.
 
     Args:
-        model: "linear" (on x, |x|² and the single xⱼ²), "kernel" (Matérn 5/2 beside these, in two metrics), or "both".
+        model: "linear" (on x, |x|² and the single xⱼ²), "kernel" (Matérn 5/2 beside these, in three
+            metrics, of which one is learned), or "both".
         caution: As in `Portfolio`.
     """
 
