@@ -63,7 +63,7 @@ def measure_quality(
     say: Callable[[str], None] = lambda _: None,
     *,
     batch: str | None = None,
-    tops: Sequence[int] = (),
+    tops: Sequence[str] = (),
 ) -> Iterator[Cell]:
     """All cells, one after the other.
 
@@ -74,7 +74,7 @@ def measure_quality(
         seeds: How many: 0, 1, …
         say: Told what is under way.
         batch: Items that our methods score at a time, as a budget is given. None: their own choice.
-        tops: Sizes of the top sets. None: the task's own.
+        tops: Sizes of the top sets, as a budget is given. None: the task's own.
     """
     for name in tasks:
         task = load_task(name).asked(batch, tops)

@@ -42,16 +42,26 @@ class Task:
     budgets: tuple[str, ...]
     batch: int | None = None
 
-    def asked(self, batch: str | None, tops: Sequence[int]) -> Task:
-        """The same with a batch, as `calls` takes it, and with other top sets; None and no sets change nothing."""
-        sets = {f"top {k}": k for k in tops} or self.tops
+    def asked(self, batch: str | None, tops: Sequence[str]) -> Task:
+        """The same with a batch and with other top sets, as `calls` takes them; None and no sets change nothing."""
+        sizes = sorted((self.calls(top), top.replace("%", " %")) for top in tops)
+        sets = {f"top {top}": size for size, top in sizes} or self.tops
         return replace(self, tops=sets, batch=None if batch is None else self.calls(batch))
 
     def calls(self, budget: str) -> int:
-        """A number of calls: "200", or a share of the items: "2%"."""
-        if budget.endswith("%"):
-            return max(1, round(float(budget[:-1]) / 100 * len(self.truth)))
-        return int(budget)
+        """A number of items, all at most: "200", or a share: "2%".
+
+        Raises:
+            InputError: Neither.
+        """
+        n = len(self.truth)
+        try:
+            asked = float(budget.removesuffix("%")) / 100 * n if budget.endswith("%") else int(budget)
+        except ValueError:
+            asked = 0
+        if not 0 < asked < np.inf:
+            raise InputError("This is no number of items", expected='a number, or a share: "2%"', got=budget)
+        return min(n, max(1, round(asked)))
 
 
 def recall(task: Task, rows: Array, k: int) -> float:

@@ -20,7 +20,7 @@ def options(parser: Any) -> None:
     group.add_argument("--seeds", type=int, default=5, metavar="N", help="how many (default: 5)")
     group.add_argument("--batch", metavar="N", help="items our methods score at a time, or a share: 1%%")
     group.add_argument(
-        "--top", action="append", default=[], type=int, metavar="K", help="size of a top set (repeatable)"
+        "--top", action="append", default=[], metavar="K", help="size of a top set, or a share: 0.1%% (repeatable)"
     )
     group.add_argument("--plot", metavar="SVG", help="draw recall against calls")
 
@@ -34,9 +34,7 @@ def act(given: argparse.Namespace) -> int:
         print(f"{what} …", file=sys.stderr, flush=True)
 
     tasks, seeds = given.tasks or ["digits", "tutorial"], 1 if given.quick else max(1, given.seeds)
-    cells = list(
-        measure_quality(tasks, given.budget, given.method, seeds, say, batch=given.batch, tops=sorted(given.top))
-    )
+    cells = list(measure_quality(tasks, given.budget, given.method, seeds, say, batch=given.batch, tops=given.top))
     shown = best_settings(cells)
     if given.json:
         print(json.dumps([cell.to_dict() for cell in cells], indent=1))

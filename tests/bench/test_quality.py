@@ -57,7 +57,7 @@ def test_files_and_budgets(tmp_path: Path) -> None:
 
 
 def test_our_methods_score_as_many_at_a_time_as_they_are_asked_to() -> None:
-    task = small().asked("4%", [5, 9])
+    task = small().asked("4%", ["5", "9"])
     assert task.batch == 12 and task.tops == {"top 5": 5, "top 9": 9}
     same = small().asked(None, [])
     assert same.batch is None and same.tops == small().tops
@@ -87,5 +87,10 @@ def test_table_and_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out)[0]["method"] == "random"
     assert main([*first, "--batch", "2%", "--top", "9", "--top", "3"]) == 0
     assert list(json.loads(capsys.readouterr().out)[0]["recall"]) == ["top 3", "top 9"]
+    assert main([*first, "--top", "1%", "--top", "0.5%"]) == 0
+    assert list(json.loads(capsys.readouterr().out)[0]["recall"]) == ["top 0.5 %", "top 1 %"]
+    for wrong in ("many", "0", "-3", "nan%", "inf%"):
+        assert main([*first, f"--top={wrong}"]) != 0
+        assert "no number of items" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["bench", "rounds", "--json", "a.npz"])
