@@ -141,6 +141,32 @@ def test_slots_go_by_shares_and_tell_their_probability() -> None:
     assert sorted(row for row, _, _ in everything) == [1, 2, 3, 4, 5, 7]
 
 
+def test_a_slot_is_as_likely_as_all_who_would_fill_it_together() -> None:
+    share = {"a": 0.5, "b": 0.3, "c": 0.2}
+    last = {"a": Listed(np.array([5])), "b": Listed(np.array([5]), np.array([1.0])), "c": Listed(np.array([5]))}
+    assert mix(last, share, 3, np.random.default_rng(0))[0][2] == pytest.approx(1.0)
+    lists = {"a": Listed(np.array([1, 2])), "b": Listed(np.array([2]), np.array([0.5])), "c": Listed(np.array([1]))}
+    for seed in range(50):
+        first, second = mix(lists, share, 2, np.random.default_rng(seed))
+        assert first[2] == pytest.approx(0.7 if first[0] == 1 else 0.15)
+        assert second[2] == pytest.approx(0.5 / 0.8 + 0.3 / 0.8 * 0.5 if first[0] == 1 else 1.0)
+
+
+@pytest.mark.parametrize("n_free", [2, 30, 300])
+def test_what_is_drawn_tells_its_chance(n_free: int) -> None:
+    """Over many draws, one over the chance is the number of rows there were to draw from."""
+    lib = library()
+    blocked = np.ones(600, bool)
+    blocked[np.argsort(lib.block(np.arange(600))[:, 0])[:n_free]] = False
+    rows = np.flatnonzero(blocked)
+    for make in (lambda rng: coverage(lib, rows, blocked, 3, rng), lambda rng: uniform(blocked, 3, rng)):
+        drawn = [make(np.random.default_rng(seed)).chance for seed in range(1500)]
+        for place in range(min(3, n_free)):
+            inverse = np.array([1 / chance[place] for chance in drawn])
+            error = inverse.std() / np.sqrt(len(inverse))
+            assert abs(inverse.mean() - (n_free - place)) < 5 * error + 1e-9
+
+
 def test_shares_follow_what_scored() -> None:
     counts: Any = {}
     for _ in range(20):

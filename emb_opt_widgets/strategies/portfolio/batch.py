@@ -124,34 +124,28 @@ def _fill(process: Process, block: Array, mean: Float64, b: int, beta: float) ->
 def mix(lists: Mapping[str, Listed], share: Mapping[str, float], b: int, rng: np.random.Generator) -> list[Slot]:
     """Slot by slot: draw an operator by its share, take its next row that is not taken.
 
-    A slot's probability: the sum of the shares of the operators that would have put this row there; for an operator
-    that draws its rows, its share times the row's own chance.
+    A slot's probability: over the operators that would have put this row there, the sum of their shares among those
+    that still have rows, each times the row's own chance where the operator draws its rows.
     """
-    names = [name for name in lists if len(lists[name].rows)]
-    chance = np.array([share[name] for name in names])
-    chance /= max(chance.sum(), 1e-300)
-    at, taken = dict.fromkeys(names, 0), set[int]()
-    rows = {name: lists[name].rows.tolist() for name in names}
+    left = {name: listed.rows.tolist()[::-1] for name, listed in lists.items()}
+    own = {
+        name: np.ones(len(listed.rows)) if listed.chance is None else listed.chance for name, listed in lists.items()
+    }
+    taken = set[int]()
     out: list[Slot] = []
-    while len(out) < b and names:
+    while len(out) < b:
+        for rows in left.values():
+            while rows and rows[-1] in taken:
+                rows.pop()
+        names = [name for name in left if left[name]]
+        if not names:
+            break
+        chance = np.array([share[name] for name in names])
+        chance = chance / chance.sum() if chance.sum() > 0 else np.full(len(names), 1 / len(names))
         name = names[int(rng.choice(len(names), p=chance))]
-        mine = rows[name]
-        while at[name] < len(mine) and mine[at[name]] in taken:
-            at[name] += 1
-        if at[name] >= len(mine):
-            i = names.index(name)
-            names.pop(i)
-            chance = np.delete(chance, i)
-            chance = chance / chance.sum() if chance.sum() > 0 else np.full(len(names), 1 / max(len(names), 1))
-            continue
-        row = mine[at[name]]
-        same = [
-            float(p)
-            for p, other in zip(chance, names)
-            if lists[other].chance is None and at[other] < len(rows[other]) and rows[other][at[other]] == row
-        ]
-        drawn = lists[name].chance
-        own = share[name] * (1.0 if drawn is None else float(drawn[at[name]]))
+        row = left[name][-1]
+        same = [(part, other) for part, other in zip(chance.tolist(), names) if left[other][-1] == row]
+        would = sum(part * float(own[other][-len(left[other])]) for part, other in same)
         taken.add(row)
-        out.append((row, name, min(1.0, max(sum(same), own))))
+        out.append((row, name, min(1.0, would)))
     return out

@@ -96,33 +96,31 @@ def _queues(library: Library, top: Array, blocked: npt.NDArray[np.bool_], b: int
 
 
 def coverage(library: Library, rows: Array, blocked: npt.NDArray[np.bool_], b: int, rng: np.random.Generator) -> Listed:
-    """Up to `b` rows, drawn from the cells that have few scored `rows` for their size."""
+    """Up to `b` free rows, drawn from the cells that have few scored `rows` for their size."""
     counts = np.bincount(library.cell[rows], minlength=len(library.centres)).astype(float)
-    size = np.sqrt(library.cell_size.astype(float))
+    free = np.bincount(library.cell[~blocked], minlength=len(library.centres))
+    members: dict[int, list[int]] = {}
     found: dict[int, float] = {}
-    free: dict[int, Array] = {}
-    for _ in range(4 * b):
-        weight = size / (1 + counts) ** 2
-        if len(found) == b or not weight.sum() > 0:
+    while len(found) < b:
+        weight = np.where(free > 0, np.sqrt(library.cell_size), 0) / (1 + counts) ** 2
+        if not weight.sum() > 0:
             break
         cell = int(rng.choice(len(weight), p=weight / weight.sum()))
-        if cell not in free:
-            members = library.members(cell)
-            free[cell] = members[~blocked[members]]
+        if cell not in members:
+            rows_in = library.members(cell)
+            members[cell] = rows_in[~blocked[rows_in]].tolist()
+        row = members[cell].pop(int(rng.integers(len(members[cell]))))
+        found[row] = float(weight[cell] / weight.sum() / free[cell])
         counts[cell] += 1
-        if not len(free[cell]):
-            size[cell] = 0
-            continue
-        row = int(free[cell][rng.integers(len(free[cell]))])
-        found.setdefault(row, float(weight[cell] / weight.sum() / len(free[cell])))
+        free[cell] -= 1
     return Listed(np.array(list(found), np.int64), np.array(list(found.values())))
 
 
 def uniform(blocked: npt.NDArray[np.bool_], b: int, rng: np.random.Generator) -> Listed:
-    """Up to `b` free rows, each as likely as any other."""
+    """Up to `b` free rows, each as likely as any other that is left."""
     n, free = len(blocked), len(blocked) - int(blocked.sum())
     b = min(b, free)
-    chance = np.full(b, 1.0 / max(free, 1))
+    chance = 1.0 / (free - np.arange(b))
     if free <= 0.2 * n:
         return Listed(rng.choice(np.flatnonzero(~blocked), b, replace=False).astype(np.int64), chance)
     found: dict[int, None] = {}
