@@ -11,11 +11,17 @@ import numpy as np
 
 from emb_opt_widgets.bench.methods import METHODS
 from emb_opt_widgets.bench.tasks import Task, load_task, recall
+from emb_opt_widgets.errors import InputError
 
 __all__ = ["Cell", "best_settings", "curve_svg", "measure_quality", "quality_table", "select"]
 
 _POINTS = 25
-_COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#888")
+_COLOURS = (
+    "#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#888",
+    "#0b2a6f", "#7a5c00", "#a0201a", "#0f6b5c",
+)  # fmt: skip
+_LEGEND = 140
+"""Width of a name in the legend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,16 @@ class Cell:
 
 
 def select(wanted: Sequence[str]) -> list[str]:
-    """The methods whose names begin with one of these; all of them for none."""
+    """The methods whose names begin with one of these; all of them for none.
+
+    Raises:
+        InputError: One of these begins no name.
+    """
+    unknown = [w for w in wanted if not any(name.startswith(w) for name in METHODS)]
+    if unknown:
+        raise InputError(
+            "There is no such method", expected=f"the beginning of one of {', '.join(METHODS)}", got=unknown[0]
+        )
     return [name for name in METHODS if not wanted or any(name.startswith(w) for w in wanted)]
 
 
@@ -75,13 +90,20 @@ def measure_quality(
         say: Told what is under way.
         batch: Items that our methods score at a time, as a budget is given. None: their own choice.
         tops: Sizes of the top sets, as a budget is given. None: the task's own.
+
+    Raises:
+        InputError: Something of this is not there or no number; before anything is measured.
     """
-    for name in tasks:
-        task = load_task(name).asked(batch, tops)
-        for budget in budgets or task.budgets:
-            for method in select(methods):
-                say(f"{method} on {task.name} with {budget}")
-                yield _cell(task, task.calls(budget), method, seeds)
+    asked = [load_task(name).asked(batch, tops) for name in tasks]
+    plan = [
+        (task, task.calls(budget), method)
+        for task in asked
+        for budget in budgets or task.budgets
+        for method in select(methods)
+    ]
+    for task, calls, method in plan:
+        say(f"{method} on {task.name} with {calls} calls")
+        yield _cell(task, calls, method, seeds)
 
 
 def _cell(task: Task, budget: int, method: str, seeds: int) -> Cell:
@@ -117,7 +139,7 @@ def quality_table(cells: Sequence[Cell]) -> list[list[str]]:
 
     def shown(cell: Cell, top: str) -> str:
         mean, error = cell.mean(top)
-        return f"{top}: {mean:.3f} ± {error:.3f}"
+        return f"{top}: {mean:.3f}" + (f" ± {error:.3f}" if len(cell.recalls[top]) > 1 else "")
 
     return [
         [cell.task, str(cell.budget), cell.method, "  ".join(shown(cell, top) for top in cell.recalls),
@@ -134,7 +156,8 @@ def curve_svg(cells: Sequence[Cell]) -> str:
     names = list(dict.fromkeys("emb_opt" if c.method.startswith("emb_opt") else c.method for c in cells))
     width, height, across = 300, 210, min(3, max(1, len(panels)))
     down = -(-len(panels) // across)
-    total = height * down + 18 * (-(-len(names) // 4)) + 12
+    beside = max(1, (width * across - 40) // _LEGEND)
+    total = height * down + 18 * (-(-len(names) // beside)) + 12
     body = [f'<rect width="{width * across}" height="{total}" fill="#fff"/>']
     for i, (task, group) in enumerate(panels.items()):
         most = max(cell.budget for cell in group)
@@ -142,7 +165,7 @@ def curve_svg(cells: Sequence[Cell]) -> str:
         at = f"{width * (i % across)},{height * (i // across)}"
         body.append(f'<g transform="translate({at})">{_panel(task, drawn, names)}</g>')
     for i, name in enumerate(names):
-        x, y = 40 + 210 * (i % 4), height * down + 14 + 18 * (i // 4)
+        x, y = 40 + _LEGEND * (i % beside), height * down + 14 + 18 * (i // beside)
         colour = _COLOURS[i % len(_COLOURS)]
         body.append(
             f'<path d="M{x},{y - 4}h18" stroke="{colour}" stroke-width="2"/><text x="{x + 24}" y="{y}">{name}</text>'

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +78,7 @@ def load_task(name: str) -> Task:
     """A task by name: "tutorial", "tutorial-<variant>", "digits", or the path of an `.npz` with `X (N, d)`, `y (N,)`.
 
     Raises:
-        InputError: No such task.
+        InputError: No such task, or a file that is none. An item whose `y` is not finite is filtered out.
     """
     if name == "digits":
         return _digits()
@@ -87,11 +88,23 @@ def load_task(name: str) -> Task:
     if path.suffix != ".npz" or not path.exists():
         names = f"digits, tutorial or tutorial-{{{','.join(TUTORIALS[1:])}}}"
         raise InputError("There is no such task", expected=f"an .npz file, {names}", got=name)
-    with np.load(path) as kept:
-        x, y = kept["X"].astype(np.float32), kept["y"].astype(np.float64)
+    x, y = _arrays(path)
     x -= x.mean(axis=0)
     x /= np.sqrt(float(x.var(axis=0, dtype=np.float64).mean())) or 1.0
-    return Task(path.stem, x, y, np.ones(len(y), bool), _shares(len(y)), ("1%", "2%"))
+    return Task(path.stem, x, y, np.isfinite(y), _shares(len(y)), ("1%", "2%"))
+
+
+def _arrays(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """`X` and `y` of a file, with what is wrong said of the file."""
+    try:
+        with np.load(path) as kept:
+            x, y = kept["X"].astype(np.float32), kept["y"].astype(np.float64)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path} is no task", expected="an .npz file with numbers X and y", got=str(error)) from error
+    if x.ndim != 2 or y.shape != x.shape[:1] or not x.size or not np.isfinite(x).all():
+        got = f"X {x.shape}, y {y.shape}" if np.isfinite(x).all() else "numbers in X that are not finite"
+        raise InputError(f"{path} is no task", expected="X (n, d), all finite, and y (n,)", got=got)
+    return x, y
 
 
 def _shares(n: int) -> dict[str, int]:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emb_opt_widgets.errors import InputError
+
 __all__ = ["act", "options"]
 
 
@@ -33,7 +35,11 @@ def act(given: argparse.Namespace) -> int:
     def say(what: str) -> None:
         print(f"{what} …", file=sys.stderr, flush=True)
 
-    tasks, seeds = given.tasks or ["digits", "tutorial"], 1 if given.quick else max(1, given.seeds)
+    if given.seeds < 1:
+        raise InputError("--seeds is not usable", expected="at least 1", got=given.seeds)
+    if given.plot and (Path(given.plot).is_dir() or not Path(given.plot).absolute().parent.is_dir()):
+        raise InputError("--plot is not usable", expected="a file in a folder that is there", got=given.plot)
+    tasks, seeds = given.tasks or ["digits", "tutorial"], 1 if given.quick else given.seeds
     cells = list(measure_quality(tasks, given.budget, given.method, seeds, say, batch=given.batch, tops=given.top))
     shown = best_settings(cells)
     if given.json:

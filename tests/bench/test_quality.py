@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emb_opt_widgets.bench.methods import METHODS
-from emb_opt_widgets.bench.quality import best_settings, curve_svg, measure_quality, quality_table, select
+from emb_opt_widgets.bench.quality import Cell, best_settings, curve_svg, measure_quality, quality_table, select
 from emb_opt_widgets.bench.tasks import TUTORIALS, Task, load_task, recall
 from emb_opt_widgets.cli import main
 from emb_opt_widgets.errors import InputError
@@ -54,6 +54,53 @@ def test_files_and_budgets(tmp_path: Path) -> None:
     assert float(task.vectors.var(0).mean()) == pytest.approx(1, rel=1e-3)
     with pytest.raises(InputError, match="no such task"):
         load_task("nothing")
+
+
+def test_files_that_are_no_tasks_are_refused(tmp_path: Path) -> None:
+    x, y = np.zeros((5, 2)), np.arange(5.0)
+    letters, objects = np.array(list("abcde")), np.array([None] * 5)
+    wrong = (
+        {"X": x}, {"y": y}, {"X": x, "y": y[:, None]}, {"X": x, "y": y[:4]}, {"X": x[0], "y": y}, {"X": x[:0], "y": y[:0]},
+        {"X": x + np.nan, "y": y}, {"X": x, "y": letters}, {"X": x, "y": objects},
+    )  # fmt: skip
+    path = tmp_path / "a.npz"
+    for arrays in wrong:
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="is no task"):
+            load_task(str(path))
+    path.write_text("no file of numpy's")
+    with pytest.raises(InputError, match="is no task"):
+        load_task(str(path))
+    np.savez(path, X=np.random.default_rng(0).standard_normal((5, 2)), y=np.where(y == 2, np.nan, y))
+    assert load_task(str(path)).allowed.tolist() == [True, True, False, True, True]
+
+
+def test_what_is_asked_is_checked_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for wrong, said in (
+        (["--method", "learned"], "no such method"),
+        (["--budget", "abc"], "no number of items"),
+        (["--seeds", "0"], "--seeds is not usable"),
+        (["--plot", str(tmp_path / "none" / "p.svg")], "--plot is not usable"),
+        (["--plot", str(tmp_path)], "--plot is not usable"),
+        (["digits", "nothing"], "no such task"),
+    ):
+        assert main(["bench", "quality", "--method", "random", "--budget", "5", *wrong]) == 1
+        out, err = capsys.readouterr()
+        assert said in err and "random on" not in err and not out
+
+
+def test_the_legend_is_on_the_picture_and_tells_methods_apart() -> None:
+    cells = [Cell("t", 30, f"method {i}", {"top 5": [0.5]}, [1, 30], [0.1, 0.5], 0.1) for i in range(14)]
+    drawn = ElementTree.fromstring(curve_svg(cells))
+    width, height = (float(v) for v in drawn.attrib["viewBox"].split()[2:])
+    names = [text for text in drawn.findall("{*}text") if text.text and text.text.startswith("method")]
+    assert len(names) == 14
+    assert all(float(text.attrib["x"]) + 90 <= width and float(text.attrib["y"]) <= height for text in names)
+    colours = [path.attrib["stroke"] for path in drawn.findall("{*}path")]
+    assert len(set(colours)) == len(colours) == 14
+    assert quality_table(cells)[0][3] == "top 5: 0.500"
 
 
 def test_our_methods_score_as_many_at_a_time_as_they_are_asked_to() -> None:
