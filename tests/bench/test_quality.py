@@ -60,8 +60,8 @@ def test_files_that_are_no_tasks_are_refused(tmp_path: Path) -> None:
     x, y = np.zeros((5, 2)), np.arange(5.0)
     letters, objects = np.array(list("abcde")), np.array([None] * 5)
     wrong = (
-        {"X": x}, {"y": y}, {"X": x, "y": y[:, None]}, {"X": x, "y": y[:4]}, {"X": x[0], "y": y}, {"X": x[:0], "y": y[:0]},
-        {"X": x + np.nan, "y": y}, {"X": x, "y": letters}, {"X": x, "y": objects},
+        {"X": x}, {"y": y}, {"X": x, "y": y[:, None]}, {"X": x, "y": y[:4]}, {"X": x[0], "y": y},
+        {"X": x[:0], "y": y[:0]}, {"X": x + np.nan, "y": y}, {"X": x, "y": letters}, {"X": x, "y": objects},
     )  # fmt: skip
     path = tmp_path / "a.npz"
     for arrays in wrong:

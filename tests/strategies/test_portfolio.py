@@ -314,6 +314,22 @@ def test_awkward_scores(name: str, readable: bool) -> None:
     assert search.n_scored == 50 and search.status is eow.SearchStatus.FINISHED
 
 
+@pytest.mark.parametrize(("n", "d", "half", "enough"), [(25_000, 8, False, 40), (2000, 16, True, 12)])
+def test_the_best_beside_a_region_without_scores_are_found(n: int, d: int, half: bool, enough: int) -> None:
+    """The score fails around its best, or in its better half; chance finds five of sixty there."""
+    library = gaussians(n, d)
+    value = library @ np.random.default_rng(1).standard_normal(d)
+    far = value < 0 if half else np.linalg.norm(library - library[value.argmax()], axis=1) > 2.5
+    truth = np.where(far, value, np.nan)
+    best = set(np.argsort(-np.nan_to_num(truth, nan=-np.inf))[:20].tolist())
+    found = 0
+    for seed in range(3):
+        search = eow.Search(library, lambda i: truth[i.ids], budget=200, seed=seed)
+        search.run(progress=False)
+        found += len(best & set(search.results().ids.tolist()))
+    assert found > enough
+
+
 LIBRARIES: dict[str, np.ndarray] = {
     "N below d": gaussians(20, 64),
     "one dimension": gaussians(300, 1),

@@ -107,6 +107,25 @@ def test_no_metric_is_learned_where_nothing_is_expected_to_change() -> None:
     assert "learned" not in fitted(library(d=1))[0].fits
 
 
+@pytest.mark.parametrize("n", [600, 21_000])
+def test_what_is_expected_is_discounted_where_scores_fail(n: int) -> None:
+    lib = library(n)
+    rows = np.random.default_rng(1).choice(lib.n, 120, replace=False)
+    z = lib.block(np.arange(lib.n))
+    gains = np.where(z[rows, 0] > 0, np.nan, z[rows, 1].astype(float))
+    memory: dict[str, Any] = {}
+    ensemble = fit_members(lib, rows, gains, memory, "both")
+    flat = np.full(lib.n, 2.0, np.float32)
+    kept = ensemble.discounted(lib, None, flat)
+    np.testing.assert_allclose(kept, ensemble.discounted(lib, np.arange(lib.n), flat), atol=1e-4)
+    assert kept[z[:, 0] < -1].mean() > 1.8 > 0.5 > kept[z[:, 0] > 1].mean() and kept.max() <= 2
+    low = np.full(lib.n, -9.0, np.float32)
+    np.testing.assert_array_equal(ensemble.discounted(lib, None, low), low)
+    assert "works" in memory["hyper"] and "works" not in memory["weights"]
+    sure = fit_members(lib, rows, z[rows, 1].astype(float), {}, "both")
+    assert sure.discounted(lib, None, flat) is flat
+
+
 def test_filling_a_batch_equals_conditioning_again_after_every_pick() -> None:
     lib = library()
     process = fitted(lib)[0].fits["kernel0"]

@@ -16,7 +16,7 @@ from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.bandit import shares
 from emb_opt_widgets.strategies.portfolio.batch import acquire
-from emb_opt_widgets.strategies.portfolio.known import imputed, nearness, remembered
+from emb_opt_widgets.strategies.portfolio.known import nearness, remembered
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.members import Ensemble, fit_members, learn
 from emb_opt_widgets.strategies.portfolio.readable import Settings
@@ -89,7 +89,7 @@ class _Seen:
         return len(fine) >= 3 and bool(fine.max() > fine.min())
 
     def fit(self, memory: Memory, models: str) -> Ensemble:
-        return fit_members(self.library, self.paid, imputed(self.gains), memory, models)
+        return fit_members(self.library, self.paid, self.gains, memory, models)
 
 
 def propose_queries(settings: Settings, view: SearchView) -> Proposals:

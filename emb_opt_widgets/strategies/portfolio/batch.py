@@ -46,7 +46,7 @@ def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, bl
     if library.n - int(blocked.sum()) <= room:
         return np.flatnonzero(~blocked)
     first = ensemble.fits.get(LINEAR) or next(iter(ensemble.fits.values()))
-    promise = first.everywhere(library)
+    promise = ensemble.discounted(library, None, first.everywhere(library))
     promise[blocked] = -np.inf
     take = np.zeros(library.n, bool)
     take[np.argpartition(-promise, room // 2)[: room // 2]] = True

@@ -16,12 +16,14 @@ from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
 
-__all__ = ["Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "remembered", "shelf_of"]
+__all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "remembered", "shelf_of"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 
 _KEY = "portfolio"
+FAILED = 0.25
+"""What a failed score counts as: this quantile of the others."""
 _READABLE = 20_000_000
 
 
@@ -117,7 +119,7 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
 def imputed(gains: Float64) -> Float64:
     """Gains with the lower quartile where a score failed, so that models turn away from there."""
     fine = np.isfinite(gains)
-    return gains if fine.all() else np.where(fine, gains, np.quantile(gains[fine], 0.25))
+    return gains if fine.all() else np.where(fine, gains, np.quantile(gains[fine], FAILED))
 
 
 def remembered(memory: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from emb_opt_widgets.strategies.portfolio.bandit import credit
 from emb_opt_widgets.strategies.portfolio.fit import VOTE, fit, representative
+from emb_opt_widgets.strategies.portfolio.known import FAILED, imputed
 from emb_opt_widgets.strategies.portfolio.library import PLAIN, Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.process import Process
@@ -28,6 +29,12 @@ Float64 = npt.NDArray[np.float64]
 LINEAR = "linear"
 LEARNED = "learned"
 """The kernel in a metric that is made from the scores."""
+WORKS = "works"
+"""Whether a score comes."""
+_STEEP = 2.0
+"""Times the slope of what is fitted to 0 and 1: a step looks flatter to it than it is."""
+_READ_IN_ONE = 20_000
+"""Items up to which a kernel may look at all of them."""
 _MEMORY = 0.85
 _DOUBT = 10.0
 _REWARD_POWER = 4
@@ -35,10 +42,16 @@ _REWARD_POWER = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
-    """Fitted members by name, and their weights, which sum to 1."""
+    """Fitted members by name, and their weights, which sum to 1.
+
+    Attributes:
+        works: Fitted to whether a score came at all; None where all did. rate: How often one did.
+    """
 
     fits: Mapping[str, Process]
     weights: Mapping[str, float]
+    works: Process | None = None
+    rate: float = 1.0
 
     @property
     def best_fit(self) -> float:
@@ -68,8 +81,20 @@ class Ensemble:
         return self.fits[max(names, key=lambda n: self.weights[n])]
 
     def at(self, library: Library, rows: Array) -> Array:
-        """Weighted mean `(m,)` of rows."""
-        return np.asarray(sum(w * self.fits[n].at(library, rows) for n, w in self.weights.items()))
+        """Weighted mean `(m,)` of rows, discounted."""
+        mean = np.asarray(sum(w * self.fits[n].at(library, rows) for n, w in self.weights.items()))
+        return self.discounted(library, rows, mean)
+
+    def discounted(self, library: Library, rows: Array | None, expected: Array) -> Array:
+        """What is expected `(m,)` of rows (None: of all), where it is more than what a failed score counts, times the
+        probability that a score comes (Gelbart et al., "Bayesian Optimization with Unknown Constraints", 2014)."""
+        if self.works is None:
+            return expected
+        told = self.works.everywhere(library) if rows is None else self.works.at(library, rows)
+        line = self.rate + np.sqrt(self.rate * (1 - self.rate)) * told
+        chance = np.clip(0.5 + _STEEP * (line - 0.5), 0.0, 1.0)
+        failed = sum(w * float(np.quantile(self.fits[n].targets, FAILED)) for n, w in self.weights.items())
+        return np.where(expected > failed, failed + chance * (expected - failed), expected).astype(np.float32)
 
     def predict(self, block: Array) -> Array:
         """Weighted mean `(m,)` of scaled vectors."""
@@ -87,7 +112,7 @@ def fit_members(
 
     Args:
         library: What the rows are of.
-        rows: `(n,)`. gains: `(n,)` finite.
+        rows: `(n,)`. gains: `(n,)`, NaN where a score failed.
         memory: `hyper` is read and written, `skill` read, `weights` written.
         models: "linear", "kernel" or "both".
         sums: Of the library's scored rows; where given, the linear model is fitted to all of them.
@@ -95,11 +120,13 @@ def fit_members(
     known: Mapping[str, Any] = memory.get("hyper", {})
     fits: dict[str, Process] = {}
     turn = TRANSFORMS[len(rows) % len(TRANSFORMS)]
+    came, gains = np.isfinite(gains), imputed(gains)
     kept = representative(library, rows, gains)
-    every, rows, gains = (rows, gains), rows[kept], gains[kept]
+    every, tried, came = (rows, gains), rows[kept], came[kept]
+    rows, gains = tried[came], gains[kept][came]
     if models != "kernel":
         fits[LINEAR] = fit(library, library.metrics[PLAIN], rows, gains, known.get(LINEAR), turn, linear=True)
-        if sums is not None and len(every[0]) > len(rows):
+        if sums is not None and len(every[0]) > len(tried):
             fits[LINEAR].primal = sums.fit(fits[LINEAR], library, *every)
     if models != "linear":
         for name, metric in library.metrics.items():
@@ -107,9 +134,11 @@ def fit_members(
         if library.dim > 1:
             fits[LEARNED] = _learned(fits[PLAIN], library, rows, gains, known.get(LEARNED), turn)
     weights = _weights(fits, memory.get("skill", {}))
-    memory["hyper"] = {**known, **{name: process.hyper for name, process in fits.items()}}
+    works = None if came.all() else _works(library, tried, came, known.get(WORKS), turn)
+    fitted = fits if works is None else {**fits, WORKS: works}
+    memory["hyper"] = {**known, **{name: process.hyper for name, process in fitted.items()}}
     memory["weights"] = {name: round(w, 4) for name, w in weights.items()}
-    return Ensemble(fits, weights)
+    return Ensemble(fits, weights, works, float(came.mean()))
 
 
 def _learned(
@@ -120,6 +149,14 @@ def _learned(
     out = fit(library, relevant(library, before), rows, gains, hyper, turn)
     out.left_out = min(out.left_out, before.left_out)
     return out
+
+
+def _works(
+    library: Library, tried: Array, came: npt.NDArray[np.bool_], hyper: Mapping[str, Any] | None, turn: str
+) -> Process:
+    """Fitted to whether scores came."""
+    linear = library.n > _READ_IN_ONE
+    return fit(library, library.metrics[PLAIN], tried, came.astype(np.float64), hyper, turn, linear=linear)
 
 
 def _weights(fits: Mapping[str, Process], skill: Mapping[str, Sequence[float]]) -> dict[str, float]:

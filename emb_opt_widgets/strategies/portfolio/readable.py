@@ -98,7 +98,7 @@ def _plan(settings: Settings, shelf: Shelf, known: Known, memory: Memory, left: 
         return _design(library, known, plan.batch_size(budget, left, 0.0, view.at_once), rng, by_chance)
     skill = max((a / n for a, n in memory.get("skill", {}).values() if n > 0), default=0.3)
     b = plan.batch_size(budget, left, skill, view.at_once)
-    ensemble = fit_members(library, known.rows, imputed(known.gains), memory, settings.models, shelf.sums)
+    ensemble = fit_members(library, known.rows, known.gains, memory, settings.models, shelf.sums)
     if n < plan.DESIGN * budget and ensemble.best_fit < 2.5 / np.sqrt(n):
         return _design(library, known, b, rng, by_chance)
     share = _shares(settings, ensemble, memory, left / budget, rng)
@@ -152,6 +152,7 @@ def _lists(
         mean = {name: process.at(library, free) for name, process in ensemble.fits.items()}
         for name in modelled:
             expected = np.asarray(sum(w * mean[n] for n, w in ensemble.group(name).items()))
+            expected = ensemble.discounted(library, free, expected)
             beta = settings.boldness if name == "explore" else settings.caution
             lists[name] = Listed(acquire(library, ensemble.leader(name), free, expected, b, beta, rng))
     if "neighbours" in settings.operators:
