@@ -330,6 +330,15 @@ def test_the_best_beside_a_region_without_scores_are_found(n: int, d: int, half:
     assert found > enough
 
 
+@pytest.mark.parametrize("power", [-90, -50, 40])
+def test_the_scale_of_the_vectors_does_not_matter(power: int) -> None:
+    library = gaussians(500, 6)
+    value = library.sum(1)
+    scaled = [ran(x, lambda i: value[i.ids], budget=60) for x in (library, library * np.float32(2.0**power))]
+    chosen = [[e.body.rows.tolist() for e in search.events if e.kind == "chosen"] for search in scaled]
+    assert chosen[0] == chosen[1]
+
+
 LIBRARIES: dict[str, np.ndarray] = {
     "N below d": gaussians(20, 64),
     "one dimension": gaussians(300, 1),

@@ -23,6 +23,10 @@ _SAMPLE = 20_000
 _KEPT = 2048
 """Of the sample, for metrics that are made later."""
 _CELLS = 256
+_ROUNDING = 1e-14
+"""Of the squared mean: a variance below it is not known from one."""
+_SMALLEST = 1e-70
+"""The least variance whose scale single precision holds."""
 
 
 def stable_order(rows: Array) -> Array:
@@ -144,7 +148,8 @@ def _centre(rows: Rows) -> tuple[npt.NDArray[np.float64], np.float32]:
         raise InputError("An embedding is not finite", expected="finite numbers", got="NaN, infinity, or beyond 1e150")
     mean = total / max(count, 1)
     variance = float(np.maximum(square / max(count, 1) - mean**2, 0).mean())
-    return mean, np.float32(1 / np.sqrt(variance) if variance > 1e-20 else 1.0)
+    known = max(_ROUNDING * float((mean**2).mean()) if len(mean) else 0.0, _SMALLEST)
+    return mean, np.float32(1 / np.sqrt(variance) if variance > known else 1.0)
 
 
 def _principal_axes(sample: Array) -> tuple[Array, Array]:

@@ -35,7 +35,7 @@ class Portfolio:
     the more credit to begin with the better they explain the scores, and from the middle of the budget on, what is
     asked in order to learn gets less. Where it can only be asked, operators make queries and the surrogate chooses
     among their hits. Weights, credit and shares stand in the events' `memory`; `Choice.propensity` is the probability
-    with which an item's slot went to it, given the lists (see `batch.mix`).
+    with which an item's slot went to it, given the lists (see `batch.mix`); before the first design, given the starts.
 
     A round's size follows from the budget and from how well the models predict, in multiples of what is scored at once:
     the search's `batch_size`, times the workers of its executor where those are known (threads, processes), or the `n`
