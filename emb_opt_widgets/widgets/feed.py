@@ -161,8 +161,11 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         """A widget is closed. With the last of them the feed closes."""
         with _making:
             self._holders.discard(id(owner))
-            if not self._holders:
-                self.close()
+            last = not self._holders
+            if last:
+                self._forget()
+        if last:
+            self.close()
 
     def pause(self, asked: Asked) -> None:
         """Ask what it shows to pause; where it does not run that changes nothing."""
@@ -177,8 +180,7 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
     def close(self) -> None:
         """Let go of pages and of the live object. Widgets that are left show what they had."""
         with _making:
-            for key in [key for key, feed in _open.items() if feed is self]:
-                del _open[key]
+            self._forget()
         if not self._closed:
             self._closed = True
             self._channel.close()
@@ -187,6 +189,10 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
             self.on_msg(Feed._received, remove=True)
             self.layout.close()
         super().close()
+
+    def _forget(self) -> None:
+        for key in [key for key, feed in _open.items() if feed is self]:
+            del _open[key]
 
     # -- what pages say ------------------------------------------------------------------------------------
 

@@ -41,14 +41,19 @@ class Publisher:
         return bool(self._channels)
 
     def wake(self, channel: Channel) -> None:
-        """Have a channel looked after soon. From any thread, and quick."""
+        """Have a channel looked after soon. From any thread, and quick.
+
+        No lock is held while the thread starts: before it has, it may collect a feed as garbage, which comes here.
+        """
+        fresh: threading.Thread | None = None
         with self._woken:
             self._channels[id(channel)] = channel
             self._awake = True
             if self._thread is None and self._threaded and not sys.is_finalizing():
-                self._thread = threading.Thread(target=self._work, name="eow-publisher", daemon=True)
-                self._thread.start()
+                fresh = self._thread = threading.Thread(target=self._work, name="eow-publisher", daemon=True)
             self._woken.notify()
+        if fresh is not None:
+            fresh.start()
 
     def tick(self) -> float | None:
         """Do what is due; seconds until something is due again, None: not before `wake`."""

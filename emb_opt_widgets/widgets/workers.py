@@ -28,16 +28,21 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def put(self, job: Callable[[], None], always: bool = False) -> bool:
-        """Have a job done; False: too many wait already. `always`: it is ours, and not to be refused."""
+        """Have a job done; False: too many wait already. `always`: it is ours, and not to be refused.
+
+        No lock is held while the thread starts; see `Publisher.wake`.
+        """
+        fresh: threading.Thread | None = None
         with self._woken:
             if len(self._jobs) >= _MOST_WAITING and not always:
                 return False
             self._jobs.append(job)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                self._thread.start()
+                fresh = self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._woken.notify()
-            return True
+        if fresh is not None:
+            fresh.start()
+        return True
 
     def _work(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import comm
@@ -16,8 +17,9 @@ import emb_opt_widgets as eow
 from emb_opt_widgets import widgets
 from emb_opt_widgets.errors import InputError, StateError, UnknownNodeError
 from emb_opt_widgets.widgets import front
-from emb_opt_widgets.widgets.feed import Feed
+from emb_opt_widgets.widgets.feed import Feed, live_of
 from emb_opt_widgets.widgets.parts import parts
+from emb_opt_widgets.widgets.publisher import Publisher
 
 KINDS = [getattr(widgets, name) for name in widgets.__all__ if name != "TrainingDashboard"]
 BUNDLE = {
@@ -123,6 +125,26 @@ def test_any_iterable_of_ids_may_be_assigned(ran, given):
     widget.selection = given
     assert widget.selection == [0] and type(widget.selection[0]) is int
     widget.close()
+
+
+def test_a_feed_that_is_collected_by_a_thread_that_starts_waits_for_nobody(ran, monkeypatch):
+    """A thread may collect garbage before whoever starts it goes on; what is collected then must find no lock held."""
+    by = Publisher()
+    feed, garbage = (Feed(live_of(ran), by=by) for _ in range(2))
+    feed.hold(by)
+    start, stuck = threading.Thread.start, []
+
+    def collecting(thread: threading.Thread) -> None:
+        if thread.name == "eow-publisher" and not stuck:
+            collector = threading.Thread(target=garbage.close)
+            start(collector)
+            collector.join(5)
+            stuck.append(collector.is_alive())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", collecting)
+    feed.release(by)
+    assert stuck == [False]
 
 
 @pytest.mark.parametrize("given", [5, None, "12", b"1"])
