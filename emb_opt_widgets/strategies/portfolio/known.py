@@ -117,7 +117,7 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
 
 
 def imputed(gains: Float64) -> Float64:
-    """Gains with the lower quartile where a score failed, so that models turn away from there."""
+    """Gains with the lower quartile where a score failed: what ranks items, and what sums over all of them take."""
     fine = np.isfinite(gains)
     return gains if fine.all() else np.where(fine, gains, np.quantile(gains[fine], FAILED))
 
