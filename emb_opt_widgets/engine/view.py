@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,16 @@ from emb_opt_widgets.engine.queries import Queries
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus
 
-__all__ = ["SearchView", "queries_of"]
+__all__ = ["Interrupted", "SearchView", "queries_of"]
+
+
+class Interrupted(BaseException):
+    """A strategy's thinking is given up, because a person asked for something. Nothing of it is kept: the same
+    thinking begins anew when the engine goes on. Not an `Exception`, so that no strategy swallows it."""
+
+
+def _go_on() -> None:
+    """Nobody interrupts."""
 
 
 class SearchView:
@@ -26,15 +35,25 @@ class SearchView:
         cache: Scratch space that lives as long as the engine does. It may be empty at any call (after a
             resume), so it may only hold what can be computed again from the rest, to the last bit.
         at_once: Items that are scored at a time.
+        checkpoint: To be called every tenth of a second or so by a strategy that thinks long: raises `Interrupted`
+            where a person asked for something meanwhile. What the cache holds then must be whole.
     """
 
-    __slots__ = ("_state", "at_once", "cache", "source")
+    __slots__ = ("_state", "at_once", "cache", "checkpoint", "source")
 
-    def __init__(self, state: State, source: Source, cache: dict[str, Any], at_once: int = 1) -> None:
+    def __init__(
+        self,
+        state: State,
+        source: Source,
+        cache: dict[str, Any],
+        at_once: int = 1,
+        checkpoint: Callable[[], None] = _go_on,
+    ) -> None:
         self._state = state
         self.source = source
         self.cache = cache
         self.at_once = at_once
+        self.checkpoint = checkpoint
 
     @property
     def round(self) -> int:
