@@ -11,6 +11,8 @@ EXTRAS ?= test
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BUILDING := .venv-build
+BUILDING_STAMP := $(BUILDING)/.installed
 PACKAGES := node_modules/.package-lock.json
 BUNDLES := emb_opt_widgets/widgets/static/.built
 BUNDLE_SOURCES := $(shell find js/shared js/widgets -type f ! -name '*.test.ts' 2>/dev/null) js/build.mjs
@@ -52,8 +54,8 @@ $(LAB_PACKAGES): js/lab/package.json js/lab/package-lock.json | needs
 	npm ci --prefix js/lab --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(LABEXTENSION): $(LAB_SOURCES) $(LAB_PACKAGES) | $(STAMP)
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent --prefix js/lab build
+$(LABEXTENSION): $(LAB_SOURCES) $(LAB_PACKAGES) | $(BUILDING_STAMP)
+	PATH="$(CURDIR)/$(BUILDING)/bin:$$PATH" npm run --silent --prefix js/lab build
 	@touch $@
 
 $(LAB_INSTALLED): $(LABEXTENSION) $(STAMP)
@@ -64,6 +66,11 @@ $(STAMP): pyproject.toml package.json | needs
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet -e ".[$(EXTRAS)]"
+	@touch $@
+
+$(BUILDING_STAMP): Makefile | needs
+	test -x $(BUILDING)/bin/python || "$(PYTHON)" -m venv $(BUILDING)
+	$(BUILDING)/bin/python -m pip install --quiet "build>=1.2" "jupyter_builder>=1.2,<2"
 	@touch $@
 
 demo: $(STAMP) ## a search on real data, with a progress bar and an HTML report in out/
@@ -84,13 +91,13 @@ fix: $(STAMP) ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-build: $(STAMP) $(BUNDLES) $(LABEXTENSION) ## the wheel and the source distribution, in dist/
+build: $(BUNDLES) $(LABEXTENSION) $(BUILDING_STAMP) ## the wheel and the source distribution, in dist/
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BUILDING)/bin/python -m build --outdir dist
 
 bench: $(STAMP) ## ratios against the peers, measured here and now
-	$(BIN)/emb-opt-widgets bench $(ARGS)
-	$(if $(ARGS),,$(BIN)/emb-opt-widgets bench training)
+	$(BIN)/python -m benchmarks $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m benchmarks training)
 
 lab: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
@@ -102,4 +109,4 @@ e2e: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## tests in a real browser, JupyterLab
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 clean: ## remove what was built, and .venv
-	rm -rf $(VENV) build dist out
+	rm -rf $(VENV) $(BUILDING) build dist out

@@ -119,3 +119,21 @@ class NewerFileError(FileError):
 
 class MissingDependencyError(EmbOptError, ImportError):
     """An optional package is needed."""
+
+
+@contextmanager
+def needing(what: str, extra: str) -> Iterator[None]:
+    """Have a package that is not installed come out as the line to type.
+
+    Args:
+        what: What needs it.
+        extra: The extra of this package that brings it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("emb_opt_widgets"):
+            raise
+        raise MissingDependencyError(
+            f"{what} needs {error.name}, which is not installed", hint=f"pip install 'emb_opt_widgets[{extra}]'"
+        ) from error

@@ -17,12 +17,12 @@ LEVEL = {
     "engine": 1,
     "strategies": 2, "sources": 2, "store": 2, "report": 2,
     "training": 3.5,  # the other live thing: it may know the store and the log of events; the search does not know it
-    "widgets": 4, "lab": 4, "compat": 4, "cli": 4, "bench": 4, "testing": 4,
+    "widgets": 4, "lab": 4, "compat": 4, "cli": 4, "testing": 4,
     "__main__": 5, "__init__": 5,
 }  # fmt: skip
 LIVE = {path.stem: 3 for path in ROOT.glob("*.py") if path.stem not in LEVEL}  # the live search, and what it is made of
 LEVEL |= LIVE
-USES = {"cli": {"bench", "lab"}, "lab": {"widgets"}}  # peers that may know one another
+USES = {"cli": {"lab"}, "lab": {"widgets"}}  # peers that may know one another
 NUMPY_ONLY = {"errors", "engine"}
 
 

@@ -1,76 +1,44 @@
-"""`emb-opt-widgets bench`: ratios against the peers."""
+"""`emb-opt-widgets bench`: hands over to the checkout's `benchmarks`; an installed wheel has none."""
 
 from __future__ import annotations
 
-import argparse
-import json
+import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from emb_opt_widgets.cli import quality
+from emb_opt_widgets.errors import MissingDependencyError
 
-if TYPE_CHECKING:
-    from emb_opt_widgets.bench import Measure
-
-__all__ = ["act", "add_to", "takes"]
-
-_SUITES = ("rounds", "quality", "training")
+__all__ = ["act", "add_to", "checkout"]
 
 
 def add_to(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "bench",
-        help="measure against the peers",
-        description="Ratios measured in one run on this machine: the cost of a round against the bare faiss search and "
-        "against emb_opt's, memory of a scored item, a round after a long history, import time. training: a "
-        "step with the negative cache against the full softmax and a port, time and memory.",
-        epilog="example: emb-opt-widgets bench rounds --json > bench.json",
-    )
-    parser.add_argument("suite", nargs="?", choices=_SUITES, default="rounds", help="what to measure (default: rounds)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--quick", action="store_true", help="small sizes; the numbers mean little")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 where a limit is missed")
-    quality.options(parser)
-    parser.set_defaults(act=act)
+    """Declare the command, for the list of all; its arguments are read by `benchmarks`."""
+    commands.add_parser("bench", help="measure against the peers (from a checkout)", add_help=False)
 
 
-def takes(given: argparse.Namespace, rest: Sequence[str]) -> bool:
-    """Whether words that the parser left over are tasks, as they are where options stand before them; adds them."""
-    if given.command != "bench" or given.suite != "quality" or any(word.startswith("-") for word in rest):
-        return False
-    given.tasks = [*given.tasks, *rest]
-    return True
+def checkout() -> Path | None:
+    """The folder that holds this package and `benchmarks`; None where there is no such folder."""
+    root = Path(__file__).parents[2]
+    return root if (root / "benchmarks" / "command.py").is_file() and (root / "pyproject.toml").is_file() else None
 
 
-def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Measure]]:
-    if suite == "training":
-        from emb_opt_widgets.bench.training import measure_training
+def act(arguments: Sequence[str]) -> int:
+    """Run it.
 
-        return measure_training
-    from emb_opt_widgets.bench.rounds import measure_rounds
+    Args:
+        arguments: What stands after `bench`.
 
-    return measure_rounds
-
-
-def act(given: argparse.Namespace) -> int:
-    """Run it."""
-    if given.suite == "quality":
-        return quality.act(given)
-
-    def say(what: str) -> None:
-        if not given.json:
-            print(f"measuring {what} …", file=sys.stderr)
-
-    measures = []
-    for measure in _measured(given.suite)(given.quick, say):
-        measures.append(measure)
-        if not given.json:
-            word = {True: "reached", False: "MISSED", None: "not measured"}[measure.reached]
-            print(f"{word:>12}  {measure.name}: {measure.value:.3g} {measure.unit} ({measure.sense} {measure.limit:g})")
-            print(f"{'':>12}  {measure.detail}", flush=True)
-    if given.json:
-        print(json.dumps([measure.to_dict() for measure in measures], indent=2, ensure_ascii=False))
-    missed = any(measure.reached is False for measure in measures)
-    return int(given.strict and missed)
+    Raises:
+        MissingDependencyError: This package does not run from a checkout.
+    """
+    root = checkout()
+    if root is None:
+        raise MissingDependencyError(
+            "The benchmarks are not part of the installed package",
+            hint="Run them from a checkout of the repository: make bench, or python -m benchmarks",
+        )
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    return int(importlib.import_module("benchmarks.command").main(arguments, "emb-opt-widgets bench"))

@@ -15,8 +15,10 @@ from emb_opt_widgets.lab.installed import package
 
 __all__ = ["act", "add_to", "findings", "own_version"]
 
-_NEEDED = ("numpy", "tqdm", "faiss-cpu", "torch", "ipywidgets", "anywidget", "bqplot")
+_NEEDED = ("numpy", "tqdm", "faiss-cpu", "ipywidgets", "anywidget", "bqplot")
 _OPTIONAL = {
+    "torch": ("vectors on a GPU, emb_opt_widgets.training", "torch"),
+    "safetensors": ("trainings kept in a file", "training"),
     "pandas": ("Results.to_pandas()", "pandas"),
     "pyarrow": ("Results.to_parquet(), export --parquet", "parquet"),
     "datasets": ("HuggingFaceSource", "huggingface"),
@@ -89,7 +91,7 @@ def _device() -> Finding:
         import torch
     except Exception as error:
         problem = f"torch does not load ({type(error).__name__}: {error})"
-        return Finding("device", "missing", problem, "pip install torch")
+        return Finding("device", "missing", problem, "pip install 'emb_opt_widgets[torch]'")
     if torch.cuda.is_available():
         names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
         return Finding("device", "ok", f"cuda {torch.version.cuda}: {names}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from emb_opt_widgets.cli import bench, demo, doctor, export
 from emb_opt_widgets.errors import EmbOptError
@@ -16,7 +16,7 @@ _EPILOG = """examples:
   emb-opt-widgets demo                          a search on real data, and a report in out/
   emb-opt-widgets doctor                        what is installed here, and what is missing
   emb-opt-widgets export my.eow --html my.html  a search's file as a page; needs neither its source nor its functions
-  emb-opt-widgets bench --json                  ratios against the peers, measured here and now
+  emb-opt-widgets bench --json                  ratios against the peers, measured here and now; from a checkout
 
 exit codes: 0 done; 1 it did not work, or a limit was missed (bench --strict); 2 wrong arguments; 130 interrupted"""
 
@@ -44,20 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["bench"]:
+        return _saying("bench", lambda: bench.act(words[1:]))
     parser = _parser()
-    given, rest = parser.parse_known_args(arguments)
-    if rest and not bench.takes(given, rest):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    given = parser.parse_args(words)
     if given.version:
         print(doctor.own_version())
         return 0
     if given.command is None:
         parser.print_help()
         return 0
+    return _saying(given.command, lambda: int(given.act(given)))
+
+
+def _saying(command: str, act: Callable[[], int]) -> int:
     try:
-        return int(given.act(given))
+        return act()
     except EmbOptError as error:
-        print(f"emb-opt-widgets {given.command}: {error}", file=sys.stderr)
+        print(f"emb-opt-widgets {command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

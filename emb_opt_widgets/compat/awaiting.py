@@ -9,7 +9,9 @@ from emb_opt_widgets.errors import MissingDependencyError
 try:
     from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 except ImportError as error:
-    raise MissingDependencyError("emb_opt's names need pydantic", hint="pip install emb_opt_widgets[compat]") from error
+    raise MissingDependencyError(
+        "emb_opt's names need pydantic", hint="pip install 'emb_opt_widgets[compat]'"
+    ) from error
 
 __all__ = ["Awaiting", "Later"]
 

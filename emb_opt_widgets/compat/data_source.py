@@ -175,6 +175,6 @@ def _load_cdist() -> Any:
         from scipy.spatial.distance import cdist
     except ImportError as error:
         raise MissingDependencyError(
-            "NumpyDataPlugin needs scipy", hint="pip install emb_opt_widgets[compat]"
+            "NumpyDataPlugin needs scipy", hint="pip install 'emb_opt_widgets[compat]'"
         ) from error
     return cdist

@@ -142,5 +142,5 @@ def _load_httpx() -> Any:
     try:
         import httpx
     except ImportError as error:
-        raise MissingDependencyError("APIExecutor needs httpx", hint="pip install emb_opt_widgets[compat]") from error
+        raise MissingDependencyError("APIExecutor needs httpx", hint="pip install 'emb_opt_widgets[compat]'") from error
     return httpx

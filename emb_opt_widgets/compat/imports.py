@@ -18,7 +18,7 @@ try:
     from scipy.spatial.distance import cdist  # type: ignore[import-untyped,unused-ignore]
 except ImportError as error:
     raise MissingDependencyError(
-        "emb_opt's names need pydantic and scipy", hint="pip install emb_opt_widgets[compat]"
+        "emb_opt's names need pydantic and scipy", hint="pip install 'emb_opt_widgets[compat]'"
     ) from error
 
 __all__ = [

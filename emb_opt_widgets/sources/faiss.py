@@ -24,7 +24,7 @@ def _load_faiss() -> Any:
     try:
         import faiss
     except ImportError as error:
-        raise MissingDependencyError("FaissSource needs faiss", hint="pip install emb_opt_widgets[faiss]") from error
+        raise MissingDependencyError("FaissSource needs faiss", hint="pip install 'emb_opt_widgets[faiss]'") from error
     return faiss
 
 

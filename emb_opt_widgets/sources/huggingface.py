@@ -23,7 +23,7 @@ def _load_datasets() -> Any:
         import datasets  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise MissingDependencyError(
-            "HuggingFaceSource needs datasets", hint="pip install emb_opt_widgets[huggingface]"
+            "HuggingFaceSource needs datasets", hint="pip install 'emb_opt_widgets[huggingface]'"
         ) from error
     return datasets
 

@@ -25,7 +25,7 @@ def _load_qdrant() -> Any:
         import qdrant_client
     except ImportError as error:
         raise MissingDependencyError(
-            "QdrantSource needs qdrant-client", hint="pip install emb_opt_widgets[qdrant]"
+            "QdrantSource needs qdrant-client", hint="pip install 'emb_opt_widgets[qdrant]'"
         ) from error
     return qdrant_client
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.errors import InputError, MissingDependencyError
+from emb_opt_widgets.errors import InputError, needing
 from emb_opt_widgets.sources.nearest import Metric
 from emb_opt_widgets.sources.rows import not_finite
 
@@ -22,10 +22,8 @@ _EXTREME = 1e18
 
 def load_torch() -> Any:
     """The torch module, or the line that installs it."""
-    try:
+    with needing("device=", "torch"):
         import torch
-    except ImportError as error:
-        raise MissingDependencyError("device= needs PyTorch", hint="pip install emb_opt_widgets[torch]") from error
     return torch
 
 

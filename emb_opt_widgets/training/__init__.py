@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from emb_opt_widgets.errors import needing
+
 if TYPE_CHECKING:
     from emb_opt_widgets.training.accuracy import TopKAccuracy
     from emb_opt_widgets.training.cache import NegativeCache
@@ -58,7 +60,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    with needing("emb_opt_widgets.training", "training"):
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -76,7 +76,7 @@ def test_without_pydantic_there_is_an_install_line(module: str) -> None:
         f"try:\n    import emb_opt_widgets.compat.{module}\n"
         "except MissingDependencyError as error:\n    print(error)"
     )
-    assert "pip install emb_opt_widgets[compat]" in run(code)
+    assert "pip install 'emb_opt_widgets[compat]'" in run(code)
 
 
 def test_modules_are_found_as_attributes() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import emb_opt_widgets as eow
-from emb_opt_widgets.bench.methods import AskedOnly
+from benchmarks.methods import AskedOnly
 from emb_opt_widgets.engine.events import Chosen, QueriesMade
 from emb_opt_widgets.store import encode
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, Portfolio, SurrogateUpdate

@@ -46,7 +46,7 @@ class DatasetExecutor(Executor):
             import datasets
         except ImportError as error:
             raise MissingDependencyError(
-                "DatasetExecutor needs datasets", hint="pip install emb_opt_widgets[huggingface]"
+                "DatasetExecutor needs datasets", hint="pip install 'emb_opt_widgets[huggingface]'"
             ) from error
         return datasets.Dataset.from_list([plain(i) for i in inputs])
 

@@ -76,6 +76,6 @@ def _load_models() -> Any:
         from qdrant_client import models
     except ImportError as error:
         raise MissingDependencyError(
-            "QdrantDataPlugin needs qdrant-client", hint="pip install emb_opt_widgets[qdrant]"
+            "QdrantDataPlugin needs qdrant-client", hint="pip install 'emb_opt_widgets[qdrant]'"
         ) from error
     return models

@@ -1,6 +1,6 @@
 """Who is compared in `bench training`: each does one whole training step over the same items. Run in its own process.
 
-`python -m emb_opt_widgets.bench.training_steps NAME ROWS STEPS` says seconds and bytes as JSON.
+`python -m benchmarks.training_steps NAME ROWS STEPS` says seconds and bytes as JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from emb_opt_widgets.bench.measure import timed
+from benchmarks.measure import timed
 from emb_opt_widgets.training import CacheLoss, NegativeCache
 
 __all__ = ["BATCH", "DIM", "HIDDEN", "STEPS", "Setting"]

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from emb_opt_widgets.bench.training_steps import STEPS, Setting
+from benchmarks.training_steps import STEPS, Setting
 from emb_opt_widgets.cli import main
 
 

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from emb_opt_widgets.bench.measure import Measure
+from benchmarks.measure import Measure
 
 __all__ = ["measure_training"]
 
+_CHECKOUT = Path(__file__).parents[1]
 _BATCH, _DIM, _HIDDEN = 64, 128, 256
 _WARMED = (
     "peak resident memory of a process of its own above that of a step over a few items: the items, the cache, the "
@@ -67,8 +69,8 @@ def _memory(name: str, ours: _Cost, other: _Cost, limit: float) -> Measure:
 
 
 def _cost(name: str, rows: int, steps: int) -> _Cost:
-    command = [sys.executable, "-m", "emb_opt_widgets.bench.training_steps", name, str(rows), str(steps)]
-    done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    command = [sys.executable, "-m", "benchmarks.training_steps", name, str(rows), str(steps)]
+    done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd=_CHECKOUT).stdout)
     return _Cost(statistics.median(done["seconds"]), done["bytes"] / 1e6)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.bench.measure import Measure, timed
+from benchmarks.measure import Measure, timed
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.search import Search

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from emb_opt_widgets.bench.methods import METHODS
-from emb_opt_widgets.bench.quality import Cell, best_settings, curve_svg, measure_quality, quality_table, select
-from emb_opt_widgets.bench.tasks import TUTORIALS, Task, load_task, recall
+from benchmarks.methods import METHODS
+from benchmarks.quality import Cell, best_settings, curve_svg, measure_quality, quality_table, select
+from benchmarks.tasks import TUTORIALS, Task, load_task, recall
 from emb_opt_widgets.cli import main
 from emb_opt_widgets.errors import InputError
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.bench.tasks import Task
+from benchmarks.tasks import Task
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.search import Search

@@ -1,4 +1,4 @@
-"""`emb-opt-widgets bench quality`: what each method finds per score call."""
+"""The suite `quality`: what each method finds per score call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def options(parser: Any) -> None:
 
 def act(given: argparse.Namespace) -> int:
     """Run it."""
-    from emb_opt_widgets.bench.quality import best_settings, curve_svg, measure_quality, quality_table
+    from benchmarks.quality import best_settings, curve_svg, measure_quality, quality_table
     from emb_opt_widgets.cli.table import table
 
     def say(what: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from emb_opt_widgets.bench.methods import METHODS
-from emb_opt_widgets.bench.tasks import Task, load_task, recall
+from benchmarks.methods import METHODS
+from benchmarks.tasks import Task, load_task, recall
 from emb_opt_widgets.errors import InputError
 
 __all__ = ["Cell", "best_settings", "curve_svg", "measure_quality", "quality_table", "select"]

@@ -1,0 +1,83 @@
+"""`python -m benchmarks`, `emb-opt-widgets bench`: ratios against the peers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmarks import quality_command
+from benchmarks.measure import Measure
+from emb_opt_widgets.errors import EmbOptError
+
+__all__ = ["main"]
+
+_SUITES = ("rounds", "quality", "training")
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Ratios measured in one run on this machine: the cost of a round against the bare faiss search and "
+        "against emb_opt's, memory of a scored item, a round after a long history, import time. training: a "
+        "step with the negative cache against the full softmax and a port, time and memory.",
+        epilog=f"example: {program} rounds --json > bench.json",
+    )
+    parser.add_argument("suite", nargs="?", choices=_SUITES, default="rounds", help="what to measure (default: rounds)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quick", action="store_true", help="small sizes; the numbers mean little")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where a limit is missed")
+    quality_command.options(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "python -m benchmarks") -> int:
+    """Measure what is asked for.
+
+    Args:
+        arguments: Without the program's name. None: those of the process.
+        program: What was typed to get here, for the help.
+
+    Returns:
+        The exit code: 1 where something asked for is not there, or a limit was missed with `--strict`.
+    """
+    parser = _parser(program)
+    given, rest = parser.parse_known_args(arguments)
+    if rest and (given.suite != "quality" or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    # the parser leaves tasks over where options stand before them
+    given.tasks = [*given.tasks, *rest]
+    try:
+        return quality_command.act(given) if given.suite == "quality" else _compare(given)
+    except EmbOptError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+
+
+def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Measure]]:
+    if suite == "training":
+        from benchmarks.training import measure_training
+
+        return measure_training
+    from benchmarks.rounds import measure_rounds
+
+    return measure_rounds
+
+
+def _compare(given: argparse.Namespace) -> int:
+    def say(what: str) -> None:
+        if not given.json:
+            print(f"measuring {what} …", file=sys.stderr)
+
+    measures = []
+    for measure in _measured(given.suite)(given.quick, say):
+        measures.append(measure)
+        if not given.json:
+            word = {True: "reached", False: "MISSED", None: "not measured"}[measure.reached]
+            print(f"{word:>12}  {measure.name}: {measure.value:.3g} {measure.unit} ({measure.sense} {measure.limit:g})")
+            print(f"{'':>12}  {measure.detail}", flush=True)
+    if given.json:
+        print(json.dumps([measure.to_dict() for measure in measures], indent=2, ensure_ascii=False))
+    missed = any(measure.reached is False for measure in measures)
+    return int(given.strict and missed)
