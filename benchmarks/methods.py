@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks.tasks import Task
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.sources import ArraySource
 from emb_opt_widgets.strategies import Portfolio, SurrogateUpdate
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from benchmarks.measure import Measure, timed
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.sources import FaissSource
 from emb_opt_widgets.strategies import RLUpdate
 

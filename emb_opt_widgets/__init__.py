@@ -6,7 +6,6 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from emb_opt_widgets import display
 from emb_opt_widgets.errors import (
     DamagedFileError,
     EmbOptError,
@@ -19,13 +18,14 @@ from emb_opt_widgets.errors import (
     StateError,
     UnknownNodeError,
 )
+from emb_opt_widgets.live import display
 
 if TYPE_CHECKING:
     from emb_opt_widgets.engine.items import Item, Items
     from emb_opt_widgets.engine.status import SearchStatus
-    from emb_opt_widgets.files import load, replay
-    from emb_opt_widgets.results import BestItem, QueryTree, Results
-    from emb_opt_widgets.search import Search
+    from emb_opt_widgets.search.files import load, replay
+    from emb_opt_widgets.search.results import BestItem, QueryTree, Results
+    from emb_opt_widgets.search.search import Search
     from emb_opt_widgets.sources import as_source
     from emb_opt_widgets.strategies import (
         GradientQueries,
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     )
 
 _WHERE = {
-    "Search": "search",
-    "load": "files",
-    "replay": "files",
+    "Search": "search.search",
+    "load": "search.files",
+    "replay": "search.files",
     "Item": "engine.items",
     "Items": "engine.items",
     "SearchStatus": "engine.status",
-    "BestItem": "results",
-    "QueryTree": "results",
-    "Results": "results",
+    "BestItem": "search.results",
+    "QueryTree": "search.results",
+    "Results": "search.results",
     "as_source": "sources",
     "GradientQueries": "strategies",
     "RLUpdate": "strategies",
@@ -100,7 +100,14 @@ def _shown(search: Any) -> bool:
     return show(search)
 
 
+def _announced(driver: Any, shell: Any) -> None:
+    from emb_opt_widgets.lab.kernel import meet
+
+    meet(driver, shell)
+
+
 display.show_with(_bundled, _shown)
+display.announce_to(_announced)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,14 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 LEVEL = {
     "errors": 0,
     "engine": 1,
-    "strategies": 2, "sources": 2, "store": 2, "report": 2,
-    "training": 3.5,  # the other live thing: it may know the store and the log of events; the search does not know it
+    "strategies": 2, "sources": 2, "report": 2,
+    "live": 2.5,  # what a search and a training share: it knows neither
+    "search": 3, "training": 3,
     "widgets": 4, "lab": 4, "compat": 4, "cli": 4, "testing": 4,
     "__main__": 5, "__init__": 5,
 }  # fmt: skip
-LIVE = {path.stem: 3 for path in ROOT.glob("*.py") if path.stem not in LEVEL}  # the live search, and what it is made of
-LEVEL |= LIVE
+PEERS = {2, 3, 4}  # levels whose parts do not know one another
+MODULE = re.compile(PACKAGE + r"(\.\w+)+")
 USES = {"cli": {"lab"}, "lab": {"widgets"}}  # peers that may know one another
 NUMPY_ONLY = {"errors", "engine"}
 
@@ -55,6 +57,36 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield from imports(node)
 
 
+def named(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Modules that are named by a string, to be imported later: given to a function, kept under a name, or returned.
+
+    An f-string that begins with the package is filled in from the table in it.
+    """
+    tables = dict(_tables(tree))
+    for node in ast.walk(tree):
+        given = isinstance(node, (ast.Assign, ast.Return)) and node.value is not None
+        values = node.args if isinstance(node, ast.Call) else [node.value] if given else []
+        for value in values:
+            if isinstance(value, ast.Constant) and MODULE.fullmatch(str(value.value)):
+                yield str(value.value), value.lineno
+            elif isinstance(value, ast.JoinedStr) and (text := ast.unparse(value)[2:-1]).startswith(f"{PACKAGE}."):
+                table = next((tables[name] for name in tables if name in text), [""])
+                yield from (((text.split("{")[0] + part).rstrip("."), value.lineno) for part in table)
+
+
+def _tables(tree: ast.AST) -> Iterator[tuple[str, list[str]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and isinstance(node.targets[0], ast.Name):
+            values = [v.value for v in node.value.values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+            yield node.targets[0].id, values
+
+
+def known_to(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """All that a file knows of the package, however it says so."""
+    yield from imports(tree)
+    yield from named(tree)
+
+
 def broken_rules(name: str, imported: str) -> str | None:
     mine, theirs = part_of(name), imported.split(".")[0]
     if theirs != PACKAGE:
@@ -68,9 +100,7 @@ def broken_rules(name: str, imported: str) -> str | None:
         return None if other[0].isupper() or other.startswith("as_") else f"{other} has no layer"
     if LEVEL[other] > LEVEL[mine]:
         return f"{mine} (L{LEVEL[mine]}) may not know {other} (L{LEVEL[other]})"
-    if LEVEL[other] == LEVEL[mine] == 2:
-        return f"{mine} and {other} are peers"
-    if LEVEL[other] == LEVEL[mine] == 4 and other not in USES.get(mine, ()):
+    if LEVEL[other] == LEVEL[mine] in PEERS and other not in USES.get(mine, ()):
         return f"{mine} and {other} are peers"
     return None
 
@@ -80,7 +110,7 @@ def test_layers(path):
     name = name_of(path)
     assert part_of(name) in LEVEL, f"{name} has no layer: give it one in LEVEL"
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    wrong = [f"line {line}: {why}" for what, line in imports(tree) if (why := broken_rules(name, what))]
+    wrong = [f"line {line}: {why}" for what, line in known_to(tree) if (why := broken_rules(name, what))]
     assert wrong == []
 
 
@@ -90,8 +120,12 @@ def test_layers(path):
         ("emb_opt_widgets.engine.state", "emb_opt_widgets.search"),
         ("emb_opt_widgets.engine.state", "torch"),
         ("emb_opt_widgets.strategies.rl", "emb_opt_widgets.sources.array"),
-        ("emb_opt_widgets.sources.array", "emb_opt_widgets.store"),
-        ("emb_opt_widgets.report.html", "emb_opt_widgets.results"),
+        ("emb_opt_widgets.sources.array", "emb_opt_widgets.live.store"),
+        ("emb_opt_widgets.live.run", "emb_opt_widgets.search.search"),
+        ("emb_opt_widgets.live.registry", "emb_opt_widgets.training.loop"),
+        ("emb_opt_widgets.training.loop", "emb_opt_widgets.search.settings"),
+        ("emb_opt_widgets.live.registry", "emb_opt_widgets.lab.kernel"),
+        ("emb_opt_widgets.report.html", "emb_opt_widgets.search.results"),
         ("emb_opt_widgets.search", "emb_opt_widgets.widgets.tree"),
         ("emb_opt_widgets.compat.runner", "emb_opt_widgets.cli"),
         ("emb_opt_widgets.search", "emb_opt_widgets.training.loop"),
@@ -111,12 +145,26 @@ def test_a_broken_rule_is_seen(name, imported):
         ("emb_opt_widgets.search", "emb_opt_widgets.report"),
         ("emb_opt_widgets.compat.runner", "emb_opt_widgets.search"),
         ("emb_opt_widgets.sources.faiss", "faiss"),
-        ("emb_opt_widgets.training.loop", "emb_opt_widgets.store.sqlite"),
+        ("emb_opt_widgets.training.loop", "emb_opt_widgets.live.store.sqlite"),
         ("emb_opt_widgets.widgets.dashboard", "emb_opt_widgets.training.loop"),
     ],
 )
 def test_what_is_allowed_is_allowed(name, imported):
     assert broken_rules(name, imported) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'import importlib\nimportlib.import_module("emb_opt_widgets.lab.kernel")',
+        'HOME = "emb_opt_widgets.lab.kernel"',
+        'WHERE = {"meet": "lab.kernel"}\n\ndef home(name):\n    return f"emb_opt_widgets.{WHERE[name]}"',
+        'def home(name):\n    return f"emb_opt_widgets.lab.{name}"',
+    ],
+)
+def test_an_import_by_string_is_seen(text):
+    seen = [what for what, _ in known_to(ast.parse(text))]
+    assert any(broken_rules("emb_opt_widgets.live.registry", what) for what in seen)
 
 
 def test_no_file_is_a_grab_bag():

@@ -55,7 +55,7 @@ def recall(found: Any, truth: Any, top: int = _TOP) -> float:
 def act(given: argparse.Namespace) -> int:
     """Run it."""
     from emb_opt_widgets.cli.digits import Digits
-    from emb_opt_widgets.search import Search
+    from emb_opt_widgets.search.search import Search
     from emb_opt_widgets.sources import ArraySource
 
     digits = Digits()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from emb_opt_widgets.errors import FileError
-from emb_opt_widgets.offline import Kept, read
 from emb_opt_widgets.report import write_page
+from emb_opt_widgets.search.offline import Kept, read
 
 __all__ = ["act", "add_to"]
 

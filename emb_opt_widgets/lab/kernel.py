@@ -20,14 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from emb_opt_widgets import display, registry
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.errors import EmbOptError
 from emb_opt_widgets.lab.installed import package
+from emb_opt_widgets.live import display, registry
+from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.report.text import plain
-from emb_opt_widgets.search import Search
-from emb_opt_widgets.steering import Asked, Steering
+from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.search import Search
+from emb_opt_widgets.search.steering import Steering
 
 __all__ = ["COMMAND", "NEWS", "Answer", "act", "answer", "dashboard", "meet", "overview"]
 
@@ -163,7 +164,7 @@ async def _on_control(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found(search_id: str) -> Controller:
-    controller = registry.find(search_id)
+    controller: Controller | None = registry.find(search_id)
     if controller is None:
         raise EmbOptError("This search is gone", hint="It was deleted, or its kernel was restarted")
     return controller

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from emb_opt_widgets.errors import DamagedFileError, FileError
-from emb_opt_widgets.store.sqlite import APPLICATION_ID
+from emb_opt_widgets.live.store.sqlite import APPLICATION_ID
 
 __all__ = ["ENDING", "Refused", "check_mark", "inside"]
 

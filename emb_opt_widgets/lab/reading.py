@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from emb_opt_widgets.errors import EmbOptError
-from emb_opt_widgets.offline import Kept, read
 from emb_opt_widgets.report.html import page
 from emb_opt_widgets.report.style import NOTEBOOK
 from emb_opt_widgets.report.text import plain
+from emb_opt_widgets.search.offline import Kept, read
 
 __all__ = ["main", "view"]
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from emb_opt_widgets.controller import waited
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import Pausing, SearchStatus
 from emb_opt_widgets.errors import (
@@ -27,7 +26,8 @@ from emb_opt_widgets.errors import (
     StateError,
     as_function_error,
 )
-from emb_opt_widgets.store import Store
+from emb_opt_widgets.live.run import waited
+from emb_opt_widgets.live.store import Store
 from emb_opt_widgets.training.learner import Learner
 from emb_opt_widgets.training.shelf import Shelf
 from emb_opt_widgets.training.state import TrainingEnding, TrainingState, verdict

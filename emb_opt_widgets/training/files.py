@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
-from emb_opt_widgets.store import Store
-from emb_opt_widgets.store.sqlite import SQLiteStore
+from emb_opt_widgets.live.store import Store
+from emb_opt_widgets.live.store.sqlite import SQLiteStore
 from emb_opt_widgets.training.assembly import Ingredients, assembled
 from emb_opt_widgets.training.checkpoint import safetensors
 from emb_opt_widgets.training.driver import TrainingController

@@ -11,14 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from emb_opt_widgets import display
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import StateError
-from emb_opt_widgets.eventlog import EventLog
-from emb_opt_widgets.steering import Asked
-from emb_opt_widgets.store import MemoryStore, Store
-from emb_opt_widgets.store.sqlite import SQLiteStore
+from emb_opt_widgets.live import display
+from emb_opt_widgets.live.event_log import EventLog
+from emb_opt_widgets.live.steering import Asked
+from emb_opt_widgets.live.store import MemoryStore, Store
+from emb_opt_widgets.live.store.sqlite import SQLiteStore
 from emb_opt_widgets.training.assembly import Ingredients, assembled, checked_config
 from emb_opt_widgets.training.checkpoint import safetensors
 from emb_opt_widgets.training.driver import TrainingController

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from emb_opt_widgets.store import FileForm
+from emb_opt_widgets.live.store import FileForm
 from emb_opt_widgets.training.checkpoint import pack, read_checkpoint, unpack, write_checkpoint
 from emb_opt_widgets.training.events import BODIES, DURABLE, Checkpointed
 

@@ -14,14 +14,13 @@ import numpy as np
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import InputError, StateError
-from emb_opt_widgets.steering import Asked
+from emb_opt_widgets.live.steering import PERSON, Asked
 from emb_opt_widgets.training.driver import TrainingController, commanded
 from emb_opt_widgets.training.state import TrainingEnding
 
 __all__ = ["TrainingSteering"]
 
 Done = Future[list[int]]
-_PYTHON = Asked()
 
 
 class TrainingSteering:
@@ -37,7 +36,7 @@ class TrainingSteering:
     def __init__(self, controller: TrainingController) -> None:
         self._controller = controller
 
-    def start(self, steps: int | None = None, asked: Asked = _PYTHON) -> Done:
+    def start(self, steps: int | None = None, asked: Asked = PERSON) -> Done:
         """Train in the training's own thread, so many steps more or, where None, until the settings end it."""
         more = None if steps is None else _count("steps", steps)
         live, state = self._controller, self._controller.state
@@ -54,7 +53,7 @@ class TrainingSteering:
                 bodies.append(ev.Resumed(until) if resumed else ev.Started(until))
             return self._launched(bodies)
 
-    def resume(self, asked: Asked = _PYTHON) -> Done:
+    def resume(self, asked: Asked = PERSON) -> Done:
         """Go on after a pause."""
         live = self._controller
         with live.lock:
@@ -65,7 +64,7 @@ class TrainingSteering:
             live.emit(self._noted("resume", {}, asked))
             return self.start()
 
-    def step(self, n: int = 1, asked: Asked = _PYTHON) -> Done:
+    def step(self, n: int = 1, asked: Asked = PERSON) -> Done:
         """Do `n` steps, then pause. Past the end it goes on all the same."""
         count = _count("n", n)
         live, state = self._controller, self._controller.state
@@ -79,11 +78,11 @@ class TrainingSteering:
             bodies.append(ev.Resumed(self._until(None)) if fresh else ev.Started(target))
             return self._launched(bodies, target)
 
-    def pause(self, asked: Asked = _PYTHON) -> Done:
+    def pause(self, asked: Asked = PERSON) -> Done:
         """Come to rest after the step in flight."""
         return self._halted("pause", asked)
 
-    def stop(self, asked: Asked = _PYTHON) -> Done:
+    def stop(self, asked: Asked = PERSON) -> Done:
         """End the training after the step in flight."""
         return self._halted("stop", asked)
 
@@ -100,7 +99,7 @@ class TrainingSteering:
             done.result()
         return done
 
-    def use_best(self, asked: Asked = _PYTHON) -> Done:
+    def use_best(self, asked: Asked = PERSON) -> Done:
         """Put the parameters of the best evaluation into the towers; takes its time."""
         return self._controller.queue("use_best", note=asked.note, who=asked.who, command_id=asked.id)
 

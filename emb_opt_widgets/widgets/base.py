@@ -11,9 +11,9 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from emb_opt_widgets.commands import check_node
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.search.commands import check_node
+from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.widgets.feed import Feed, unpin
 from emb_opt_widgets.widgets.interrupts import heed
 from emb_opt_widgets.widgets.parts import parts

@@ -23,7 +23,7 @@ import anywidget
 import traitlets
 
 from emb_opt_widgets.errors import EmbOptError, InputError
-from emb_opt_widgets.steering import Asked
+from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.widgets.channel import Channel
 from emb_opt_widgets.widgets.live import Live
 from emb_opt_widgets.widgets.publisher import Publisher, publisher

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakSet
 
-from emb_opt_widgets.steering import Asked
+from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.widgets.feed import Feed
 
 __all__ = ["hears_while_busy", "heed"]

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.errors import FileError
 from emb_opt_widgets.report.text import plain
+from emb_opt_widgets.search.controller import Controller
 from emb_opt_widgets.widgets.tables import Table
 from emb_opt_widgets.widgets.wording import called, first_node, sentence
 

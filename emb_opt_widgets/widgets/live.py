@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from emb_opt_widgets.steering import Asked
+from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.widgets.requests import Schema
 from emb_opt_widgets.widgets.tables import Table
 

@@ -11,10 +11,10 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from emb_opt_widgets import display
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.live import display
+from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.search import Search
 
 __all__ = ["WIDGET", "Picture"]
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.commands import check_node
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.report.data import best_rows
 from emb_opt_widgets.report.text import plain
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.search.commands import check_node
+from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.widgets.content import Shown, data_of, line_of, shown, text_of
 from emb_opt_widgets.widgets.live import Answer
 from emb_opt_widgets.widgets.search_tables import rows_by_call

@@ -16,7 +16,7 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import NodeStatus, SearchStatus
 from emb_opt_widgets.report.text import plain
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.widgets.offers import chosen, offered
 from emb_opt_widgets.widgets.wording import deed
 

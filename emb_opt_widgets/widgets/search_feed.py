@@ -11,9 +11,10 @@ import numpy as np
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import StateError
-from emb_opt_widgets.search import Search
-from emb_opt_widgets.steering import Asked, Steering
-from emb_opt_widgets.store import SQLiteStore
+from emb_opt_widgets.live.steering import Asked
+from emb_opt_widgets.live.store import SQLiteStore
+from emb_opt_widgets.search.search import Search
+from emb_opt_widgets.search.steering import Steering
 from emb_opt_widgets.widgets.journal import Journal
 from emb_opt_widgets.widgets.live import Answer, Watch
 from emb_opt_widgets.widgets.offers import make

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from emb_opt_widgets.display import still
+from emb_opt_widgets.live.display import still
 from emb_opt_widgets.widgets.picture import WIDGET, Picture
 
 __all__ = ["OURS", "WIDGET", "bundle", "dashboard_of", "headless", "mimebundle", "shell", "show"]

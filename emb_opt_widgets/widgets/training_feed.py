@@ -10,8 +10,8 @@ from typing import Any
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.steering import Asked
-from emb_opt_widgets.store import SQLiteStore
+from emb_opt_widgets.live.steering import Asked
+from emb_opt_widgets.live.store import SQLiteStore
 from emb_opt_widgets.training.driver import TrainingController
 from emb_opt_widgets.training.loop import Training
 from emb_opt_widgets.training.steering import TrainingSteering

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.errors import EmbOptError
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.widgets import front
 from emb_opt_widgets.widgets.search_asks import answer
 from emb_opt_widgets.widgets.search_feed import SearchLive

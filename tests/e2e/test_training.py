@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from emb_opt_widgets.store import SQLiteStore
+from emb_opt_widgets.live.store import SQLiteStore
 from emb_opt_widgets.training.shelf import TRAINING_FILE
 from tests.e2e.browser import eventually
 from tests.e2e.dashboard import Dashboard

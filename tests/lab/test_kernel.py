@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import emb_opt_widgets as eow
-from emb_opt_widgets import registry
 from emb_opt_widgets.lab import kernel as side
+from emb_opt_widgets.live import registry
 
 jupyter_client = pytest.importorskip("jupyter_client")
 pytest.importorskip("ipykernel")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import emb_opt_widgets as eow
-from emb_opt_widgets.store.sqlite import APPLICATION_ID
+from emb_opt_widgets.live.store.sqlite import APPLICATION_ID
 from tests.lab.conftest import Server
 
 

@@ -13,7 +13,7 @@ import pytest
 import emb_opt_widgets as eow
 from benchmarks.methods import AskedOnly
 from emb_opt_widgets.engine.events import Chosen, QueriesMade
-from emb_opt_widgets.store import encode
+from emb_opt_widgets.live.store import encode
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, Portfolio, SurrogateUpdate
 
 from ..conftest import Counted, smooth

@@ -14,7 +14,7 @@ import torch
 import emb_opt_widgets as eow
 from emb_opt_widgets import training as tr
 from emb_opt_widgets.errors import FileError, FileInUseError, InputError
-from emb_opt_widgets.store.lock import WriterLock
+from emb_opt_widgets.live.store.lock import WriterLock
 
 
 class Counting(torch.nn.Module):

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 import emb_opt_widgets as eow
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.live.store import MemoryStore
+from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.settings import Functions
 from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.spec import Functions
-from emb_opt_widgets.store import MemoryStore
 
 from ..conftest import smooth
 

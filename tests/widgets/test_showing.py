@@ -11,7 +11,8 @@ import nbformat
 import pytest
 
 import emb_opt_widgets as eow
-from emb_opt_widgets import display, widgets
+from emb_opt_widgets import widgets
+from emb_opt_widgets.live import display
 from emb_opt_widgets.widgets import front, showing
 from emb_opt_widgets.widgets.feed import Feed
 from emb_opt_widgets.widgets.showing import OURS, WIDGET
@@ -77,7 +78,7 @@ def test_without_a_front_end_the_picture_stands_alone(search, watched, tmp_path,
 @pytest.mark.parametrize("missing", ["anywidget", "ipywidgets", "bqplot"])
 def test_without_the_widget_packages_the_picture_stands_alone(missing):
     code = SEARCH + (
-        f"import sys\nsys.modules[{missing!r}] = None\nimport emb_opt_widgets.display\n"
+        f"import sys\nsys.modules[{missing!r}] = None\nimport emb_opt_widgets.live.display\n"
         "import importlib.util as u\n"
         "try:\n    from emb_opt_widgets.widgets import showing\n    showing.headless = lambda: False\n"
         "except ImportError:\n    pass\n"

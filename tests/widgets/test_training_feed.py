@@ -19,10 +19,11 @@ import pytest
 import torch
 from ipywidgets.widgets.widget import _instances as models
 
-from emb_opt_widgets import display, widgets
 from emb_opt_widgets import training as tr
+from emb_opt_widgets import widgets
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.steering import Asked
+from emb_opt_widgets.live import display
+from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.widgets import front, showing
 from emb_opt_widgets.widgets.feed import Feed
 from emb_opt_widgets.widgets.publisher import publisher

@@ -130,7 +130,7 @@ export function expression(request: JSONObject): string {
   const json = JSON.stringify(JSON.stringify(request)).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
   return (
     `(lambda known: known and __import__("importlib").import_module("emb_opt_widgets.lab.kernel")` +
-    `.answer(__import__("json").loads(${json})))(__import__("sys").modules.get("emb_opt_widgets.registry"))`
+    `.answer(__import__("json").loads(${json})))(__import__("sys").modules.get("emb_opt_widgets.live.registry"))`
   );
 }
 

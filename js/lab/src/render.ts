@@ -17,7 +17,7 @@ export const VIEW = "application/vnd.emb-opt-widgets.view+json";
 export const WIDGET = "application/vnd.jupyter.widget-view+json";
 
 /** Tells the kernel that it may draw the picture beside a live view anew, for the notebook to keep. */
-const LASTING = '__import__("emb_opt_widgets.display").display.lasting()';
+const LASTING = '__import__("emb_opt_widgets.live.display").display.lasting()';
 /** Before the widget renderer, whose rank is -10. */
 const RANK = -20;
 const TELLING = new Set<string>(["comm_open", "comm_close"]);

@@ -33,6 +33,6 @@ describe("what is evaluated", () => {
   it("is ASCII on one line, whatever is asked", () => {
     const made = expression({ ask: "act", search_id: 'é"\'\\\n\u2028😀', verb: "pause" });
     expect(made).toMatch(/^[\x20-\x7e]+$/);
-    expect(made).toContain('sys").modules.get("emb_opt_widgets.registry")');
+    expect(made).toContain('sys").modules.get("emb_opt_widgets.live.registry")');
   });
 });

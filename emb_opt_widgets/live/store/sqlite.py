@@ -13,9 +13,9 @@ from typing import Any
 
 from emb_opt_widgets.engine.events import Body, Event
 from emb_opt_widgets.errors import DamagedFileError, FileError, FileInUseError, InputError, NewerFileError
-from emb_opt_widgets.store.codec import decode, encode, plain_json
-from emb_opt_widgets.store.form import SEARCH_FILE, FileForm
-from emb_opt_widgets.store.lock import WriterLock
+from emb_opt_widgets.live.store.codec import decode, encode, plain_json
+from emb_opt_widgets.live.store.form import SEARCH_FILE, FileForm
+from emb_opt_widgets.live.store.lock import WriterLock
 
 __all__ = ["APPLICATION_ID", "FORMAT", "SQLiteStore"]
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import emb_opt_widgets as eow
-from emb_opt_widgets.steering import Asked
+from emb_opt_widgets.live.steering import Asked
 
-from .conftest import smooth
+from ..conftest import smooth
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import DamagedFileError, EmbOptError
+from emb_opt_widgets.live.store import SQLiteStore
 from emb_opt_widgets.report import Report
 from emb_opt_widgets.report.data import Found, best_rows, collect, happenings
-from emb_opt_widgets.results import ResultRows, Results
-from emb_opt_widgets.snapshot import tree_of
-from emb_opt_widgets.store import SQLiteStore
+from emb_opt_widgets.search.results import ResultRows, Results
+from emb_opt_widgets.search.snapshot import tree_of
 
 __all__ = ["Kept", "read"]
 

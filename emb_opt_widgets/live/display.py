@@ -8,12 +8,13 @@ from typing import Any
 
 from emb_opt_widgets.errors import EmbOptError
 
-__all__ = ["bundle", "lasting", "show", "show_with", "still", "summary", "when_lasting"]
+__all__ = ["announce", "announce_to", "bundle", "lasting", "show", "show_with", "still", "summary", "when_lasting"]
 
 Bundle = Mapping[str, Any]
 _lasting = False
 _waiting: list[Callable[[], None]] = []
 _front: tuple[Callable[[Any], Bundle], Callable[[Any], bool]] | None = None
+_panel: Callable[[Any, Any], None] | None = None
 
 
 def show_with(bundled: Callable[[Any], Bundle], shown: Callable[[Any], bool]) -> None:
@@ -25,6 +26,18 @@ def show_with(bundled: Callable[[Any], Bundle], shown: Callable[[Any], bool]) ->
     """
     global _front
     _front = bundled, shown
+
+
+def announce_to(panel: Callable[[Any, Any], None]) -> None:
+    """Tell a front end's panel of each new live thing in a kernel: what drives it, and IPython's shell."""
+    global _panel
+    _panel = panel
+
+
+def announce(driver: Any, shell: Any) -> None:
+    """A live thing came to be in a kernel."""
+    if _panel is not None:
+        _panel(driver, shell)
 
 
 @singledispatch

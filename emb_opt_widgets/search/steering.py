@@ -7,37 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from emb_opt_widgets.commands import check_node
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.status import Ending, SearchStatus
 from emb_opt_widgets.errors import InputError, StateError
-from emb_opt_widgets.spec import LIVE, check_setting, whole_number
+from emb_opt_widgets.live.steering import PERSON, Asked
+from emb_opt_widgets.search.commands import check_node
+from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.settings import LIVE, check_setting, whole_number
 
-__all__ = ["Asked", "Steering"]
+__all__ = ["Steering"]
 
 Done = Future[list[int]]
-_PYTHON = "python"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks for something, and why.
-
-    Attributes:
-        who: "python", "browser", "keyboard".
-        id: It takes effect once. None: a new one.
-        note: For the log.
-    """
-
-    who: str = _PYTHON
-    id: str | None = None
-    note: str = ""
 
 
 class Steering:
@@ -59,7 +43,7 @@ class Steering:
 
     # -- running -------------------------------------------------------------------------------------------
 
-    def start(self, rounds: int | None = None, asked: Asked = Asked()) -> Done:
+    def start(self, rounds: int | None = None, asked: Asked = PERSON) -> Done:
         """Run in the search's own thread. Where it is asked under an id it is logged as a command too."""
         live = self._controller
         more = whole_number("rounds", rounds, 1, optional=True)
@@ -81,7 +65,7 @@ class Steering:
         self.handed_out.clear()
         live.launch()
 
-    def pause(self, asked: Asked = Asked()) -> Done:
+    def pause(self, asked: Asked = PERSON) -> Done:
         """Make no new score calls; the one in flight finishes and is kept."""
         live = self._controller
         with live.lock:
@@ -90,7 +74,7 @@ class Steering:
             self._check_running("pause")
             return self._queue("pause", {}, asked, at_once=False)
 
-    def stop(self, asked: Asked = Asked()) -> Done:
+    def stop(self, asked: Asked = PERSON) -> Done:
         """End the search; the call in flight finishes and is kept."""
         live = self._controller
         with live.lock:
@@ -103,7 +87,7 @@ class Steering:
             self._check_running("stop")
             return self._queue("stop", {}, asked, at_once=False)
 
-    def resume(self, asked: Asked = Asked()) -> Done:
+    def resume(self, asked: Asked = PERSON) -> Done:
         """Go on after a pause."""
         live = self._controller
         with live.lock:
@@ -117,7 +101,7 @@ class Steering:
             self._launch(None)
             return done
 
-    def step(self, n: int = 1, asked: Asked = Asked()) -> Done:
+    def step(self, n: int = 1, asked: Asked = PERSON) -> Done:
         """Run `n` rounds, then pause."""
         count = whole_number("n", n, 1) or 1
         live, state = self._controller, self._controller.state
@@ -181,7 +165,7 @@ class Steering:
         item: int | str | None = None,
         embedding: Any = None,
         update: Any = None,
-        asked: Asked = Asked(),
+        asked: Asked = PERSON,
     ) -> Done:
         """New queries: from a node's scored hits, from an item, or from a point."""
         if (item is not None) + (embedding is not None) > 1 or (node is None and item is None and embedding is None):
@@ -203,7 +187,7 @@ class Steering:
         arguments = {"node": node, "item": item, "embedding": vector, "update": update}
         return self._queue("branch", arguments, asked, plain)
 
-    def branch_all(self, *, nodes: Sequence[int] = (), items: Sequence[int | str] = (), asked: Asked = Asked()) -> Done:
+    def branch_all(self, *, nodes: Sequence[int] = (), items: Sequence[int | str] = (), asked: Asked = PERSON) -> Done:
         """New queries from several nodes, or from several items, as one command.
 
         Args:
@@ -214,11 +198,11 @@ class Steering:
             raise InputError("branch needs nodes or items", expected="one of both", got="both" if nodes else "none")
         return self._queue("branch", self._nodes(nodes) if nodes else {"items": list(items)}, asked)
 
-    def prune_node(self, nodes: Sequence[int], subtree: bool = True, asked: Asked = Asked()) -> Done:
+    def prune_node(self, nodes: Sequence[int], subtree: bool = True, asked: Asked = PERSON) -> Done:
         """Make nodes, and with `subtree` all below them, inactive."""
         return self._queue("prune_node", {**self._nodes(nodes), "subtree": bool(subtree)}, asked)
 
-    def restore(self, nodes: Sequence[int], asked: Asked = Asked()) -> Done:
+    def restore(self, nodes: Sequence[int], asked: Asked = PERSON) -> Done:
         """Reverse a prune of nodes, a person's or the pruner's."""
         return self._queue("restore", self._nodes(nodes), asked)
 
@@ -226,15 +210,15 @@ class Steering:
         checked = [check_node(self._controller.state, node) for node in nodes]
         return {"node": checked[0]} if len(checked) == 1 else {"nodes": checked}
 
-    def undo(self, asked: Asked = Asked()) -> Done:
+    def undo(self, asked: Asked = PERSON) -> Done:
         """Reverse the last branch, prune, restore or set."""
         return self._queue("undo", {}, asked)
 
-    def redo(self, asked: Asked = Asked()) -> Done:
+    def redo(self, asked: Asked = PERSON) -> Done:
         """Do again what was undone last."""
         return self._queue("redo", {}, asked)
 
-    def set(self, settings: Mapping[str, Any], asked: Asked = Asked()) -> Done:
+    def set(self, settings: Mapping[str, Any], asked: Asked = PERSON) -> Done:
         """Change settings from the next round on."""
         if not settings:
             raise InputError("set needs a setting", expected=", ".join(LIVE), got="none")

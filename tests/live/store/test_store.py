@@ -17,9 +17,9 @@ from hypothesis.extra import numpy as hnp
 
 import emb_opt_widgets as eow
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.store import SQLiteStore, decode, encode
+from emb_opt_widgets.live.store import SQLiteStore, decode, encode
 
-from ..conftest import smooth
+from ...conftest import smooth
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20),

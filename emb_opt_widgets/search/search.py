@@ -8,22 +8,24 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from emb_opt_widgets import display, registry
-from emb_opt_widgets.controller import Controller, waited
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.eventlog import EventLog
-from emb_opt_widgets.results import BestItem, QueryTree, Results
-from emb_opt_widgets.snapshot import best_of, results_of, tree_of
+from emb_opt_widgets.live import display, registry
+from emb_opt_widgets.live.event_log import EventLog
+from emb_opt_widgets.live.run import waited
+from emb_opt_widgets.live.steering import Asked
+from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
+from emb_opt_widgets.search.ask_tell import ask, tell
+from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.results import BestItem, QueryTree, Results
+from emb_opt_widgets.search.settings import Functions, check_score, check_setting, describe_queries, whole_number
+from emb_opt_widgets.search.snapshot import best_of, results_of, tree_of
+from emb_opt_widgets.search.steering import Steering
 from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.spec import Functions, check_score, check_setting, describe_queries, whole_number
-from emb_opt_widgets.steering import Asked, Steering
-from emb_opt_widgets.store import MemoryStore, SQLiteStore, Store
-from emb_opt_widgets.telling import ask, tell
 
 __all__ = ["Search"]
 
@@ -150,7 +152,7 @@ class Search:
             self.start(rounds)
         try:
             if progress:
-                from emb_opt_widgets.progress import follow
+                from emb_opt_widgets.search.progress import follow
 
                 follow(live)
             else:

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import overload
 
 from emb_opt_widgets.engine.events import Event
-from emb_opt_widgets.store import Store, encode
+from emb_opt_widgets.live.store import Store, encode
 
 __all__ = ["EventLog"]
 

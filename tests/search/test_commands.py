@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import emb_opt_widgets as eow
 
-from .conftest import Counted, smooth
+from ..conftest import Counted, smooth
 
 
 def ran(search: eow.Search, rounds: int = 3) -> eow.Search:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from emb_opt_widgets.engine.rounds import Gather
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
-from emb_opt_widgets.results import BestItem, QueryTree, ResultRows, Results
+from emb_opt_widgets.search.results import BestItem, QueryTree, ResultRows, Results
 
 __all__ = ["best_of", "results_of", "tree_of"]
 

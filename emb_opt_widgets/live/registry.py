@@ -1,11 +1,10 @@
 """The searches of this process, for front ends that come later. Keeps none of them alive.
 
-In a Jupyter kernel the front end's side is told of each: it is named here, and not known.
+In a Jupyter kernel the front end's side is told of each.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 import uuid
@@ -14,7 +13,7 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from emb_opt_widgets.controller import Controller
+from emb_opt_widgets.live import display
 
 __all__ = ["Entry", "entries", "find", "note"]
 
@@ -34,12 +33,11 @@ class Entry:
     created: float
 
 
-_FRONT_END = "emb_opt_widgets.lab.kernel"
-_known: WeakKeyDictionary[Controller, Entry] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Any, Entry] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def note(controller: Controller) -> Entry:
+def note(controller: Any) -> Entry:
     """Remember what drives a search, for as long as it lives; once however often it is told."""
     shell = _shell()
     with _lock:
@@ -48,18 +46,18 @@ def note(controller: Controller) -> Entry:
             _known[controller] = Entry(uuid.uuid4().hex[:16], _cell(shell), time.time())
         entry = _known[controller]
     if new and getattr(shell, "kernel", None) is not None:
-        importlib.import_module(_FRONT_END).meet(controller, shell)
+        display.announce(controller, shell)
     return entry
 
 
-def entries() -> list[tuple[Entry, Controller]]:
+def entries() -> list[tuple[Entry, Any]]:
     """All that live, in the order they were made."""
     with _lock:
         listed = [(entry, controller) for controller, entry in _known.items()]
     return sorted(listed, key=lambda pair: pair[0].created)
 
 
-def find(search_id: str) -> Controller | None:
+def find(search_id: str) -> Any:
     """What drives the search of this id, None where there is none any more."""
     return next((controller for entry, controller in entries() if entry.id == search_id), None)
 

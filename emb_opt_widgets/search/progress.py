@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emb_opt_widgets.controller import Controller
+from emb_opt_widgets.search.controller import Controller
 
 __all__ = ["follow"]
 

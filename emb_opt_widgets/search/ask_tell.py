@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.answers import read_scores
 from emb_opt_widgets.engine.items import Items, as_ids
 from emb_opt_widgets.engine.rounds import run_round, verdict
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import FunctionError, InputError
+from emb_opt_widgets.search.controller import Controller
 
 __all__ = ["ask", "tell"]
 

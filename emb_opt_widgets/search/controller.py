@@ -12,10 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from emb_opt_widgets.commands import Command, apply_command
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import CallHealth
@@ -23,22 +21,15 @@ from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Ending, Pausing, Phase, SearchStatus
 from emb_opt_widgets.errors import FileError, StateError, as_function_error
-from emb_opt_widgets.spec import Functions, make_parts
-from emb_opt_widgets.store import MemoryStore, Store
+from emb_opt_widgets.live.run import waited
+from emb_opt_widgets.live.store import MemoryStore, Store
+from emb_opt_widgets.search.commands import Command, apply_command
+from emb_opt_widgets.search.settings import Functions, make_parts
 
-__all__ = ["Controller", "waited"]
+__all__ = ["Controller"]
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 1.0
-
-
-def waited(done: Future[list[int]]) -> list[int]:
-    """What a command came to, once it is applied; an interrupt is heard meanwhile."""
-    while True:
-        try:
-            return done.result(timeout=0.2)
-        except FutureTimeout:
-            continue
 
 
 class Controller:

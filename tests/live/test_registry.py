@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import emb_opt_widgets as eow
-from emb_opt_widgets import registry
+from emb_opt_widgets.live import registry
 
 
 def search() -> eow.Search:

@@ -15,7 +15,7 @@ import pytest
 import emb_opt_widgets as eow
 from emb_opt_widgets.engine.items import Items
 
-from .conftest import Counted, smooth
+from ..conftest import Counted, smooth
 
 RL = eow.RLUpdate([0.25, 1.0])
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from emb_opt_widgets.controller import Controller
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.config import describe
@@ -17,10 +16,11 @@ from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
-from emb_opt_widgets.search import Search
+from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
+from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.search import Search
+from emb_opt_widgets.search.settings import Functions, check_score, check_setting
 from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.spec import Functions, check_score, check_setting
-from emb_opt_widgets.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.strategies import REGISTRY
 
 __all__ = ["load", "replay"]

@@ -10,7 +10,7 @@ import pytest
 
 import emb_opt_widgets as eow
 
-from .conftest import Counted, smooth
+from ..conftest import Counted, smooth
 
 
 def run(source: Any, queries: Any, **more: Any) -> eow.Search:

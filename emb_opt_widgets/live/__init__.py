@@ -1,0 +1,1 @@
+"""What is common to live things: a search, a training. Knows neither of them."""
