@@ -59,7 +59,9 @@ def ours(task: Task, budget: int, seed: int, update: Any = None, asked_only: boo
     search = Search(source, score, filter=filter, update=update, budget=budget, seed=seed, batch_size=task.batch)
     search.run(progress=False)
     state = search.controller.state
-    return state.ids.take(np.argsort(np.where(state.items["call"] < 0, 1 << 30, state.items["call"]))[: state.n_scored])
+    return state.ids.take(
+        np.argsort(np.where(state.items["call"] < 0, 1 << 30, state.items["call"]))[: state.n_answered]
+    )
 
 
 def by_chance(task: Task, budget: int, seed: int) -> Array:

@@ -1,13 +1,13 @@
 """What happened, in order: the only truth. Everything else is a fold of these.
 
 A body is frozen and made of plain values and arrays; a field marked `unlogged` travels with the live event
-only and can be had again from the source.
+only and can be had again from the source; one marked `sparse` is not stored where it says nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,10 +19,13 @@ __all__ = [
     "Body",
     "Chosen",
     "Commanded",
+    "Corrected",
     "Created",
     "Event",
     "Filtered",
     "Finished",
+    "GivenBack",
+    "HandedOut",
     "Looked",
     "Paused",
     "Pruned",
@@ -30,10 +33,13 @@ __all__ = [
     "Resumed",
     "RoundEnded",
     "Scored",
+    "SourceChanged",
     "Started",
+    "logged",
 ]
 
 Array = npt.NDArray[Any]
+_SPARSE = {"sparse": True}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +47,13 @@ class Body:
     """Base of all event bodies."""
 
     kind: ClassVar[str] = ""
+
+
+def logged(body: Body) -> dict[str, Any]:
+    """The fields of an event that are stored, by name."""
+    kept = (f for f in fields(body) if not f.metadata.get("unlogged"))
+    values = ((f, getattr(body, f.name)) for f in kept)
+    return {f.name: value for f, value in values if not (f.metadata.get("sparse") and value is f.default)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +146,11 @@ class Chosen(Body):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored(Body):
-    """One batch's scores. NaN: not valid, for the reason under the row's place in the batch."""
+    """One batch's scores: a measurement of each row. NaN: not valid, for the reason under the row's place in the batch.
+
+    `noise`: standard deviations, NaN where unknown. `cost`: what each cost; None: one call. `paid`: whether the budget
+    pays for them.
+    """
 
     kind: ClassVar[str] = "scored"
     rows: Array
@@ -141,6 +158,59 @@ class Scored(Body):
     reasons: Mapping[str, str]
     data: Sequence[Any] | None = None
     told: bool = False
+    noise: Array | None = field(default=None, metadata=_SPARSE)
+    cost: Array | None = field(default=None, metadata=_SPARSE)
+    paid: bool = field(default=True, metadata=_SPARSE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corrected(Body):
+    """New values in place of all that was measured of these rows; costs nothing. A command of the same id follows, and
+    its undo brings the old values back."""
+
+    kind: ClassVar[str] = "corrected"
+    command: str
+    rows: Array
+    values: Array
+    reasons: Mapping[str, str]
+    data: Sequence[Any] | None = None
+    noise: Array | None = field(default=None, metadata=_SPARSE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HandedOut(Body):
+    """These rows are being measured: no answer yet, and their cost is reserved.
+
+    `to`: "person" (`ask`) or "worker". `cost`: what is reserved for each; None: one call. `predicted`, `deviation`:
+    what the strategy expected of each, in units of the score.
+    """
+
+    kind: ClassVar[str] = "handed_out"
+    rows: Array
+    to: str
+    cost: Array | None = field(default=None, metadata=_SPARSE)
+    predicted: Array | None = field(default=None, metadata=_SPARSE)
+    deviation: Array | None = field(default=None, metadata=_SPARSE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenBack(Body):
+    """These rows are not measured after all: free again, nothing paid."""
+
+    kind: ClassVar[str] = "given_back"
+    rows: Array
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceChanged(Body):
+    """The source has another fingerprint from here on: it grew, or its order changed. `dropped`: rows that it lost, or
+    that stand for something else now, each with the reason."""
+
+    kind: ClassVar[str] = "source_changed"
+    source: Mapping[str, Any]
+    dropped: Array
+    reasons: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,8 +282,8 @@ class Finished(Body):
 BODIES: Mapping[str, type[Body]] = {
     body.kind: body
     for body in (
-        Created, Started, QueriesMade, Looked, Added, Filtered, Chosen, Scored, Pruned,
-        RoundEnded, Commanded, Paused, Resumed, Finished,
+        Created, Started, QueriesMade, Looked, Added, Filtered, Chosen, HandedOut, GivenBack, Scored, Corrected,
+        Pruned, RoundEnded, Commanded, SourceChanged, Paused, Resumed, Finished,
     )
 }  # fmt: skip
 
@@ -234,8 +304,8 @@ class Event:
 
     @property
     def kind(self) -> str:
-        """`created`, `started`, `queries`, `hits`, `added`, `filtered`, `chosen`, `scored`, `pruned`, `round_ended`,
-        `command`, `paused`, `resumed` or `finished`."""
+        """`created`, `started`, `queries`, `hits`, `added`, `filtered`, `chosen`, `handed_out`, `given_back`, `scored`,
+        `corrected`, `pruned`, `round_ended`, `command`, `source_changed`, `paused`, `resumed` or `finished`."""
         return self.body.kind
 
     @property
@@ -250,7 +320,6 @@ class Event:
 
     def to_dict(self) -> dict[str, Any]:
         """The event as plain values, arrays as lists."""
-        from dataclasses import fields
 
         def plain(value: Any) -> Any:
             if isinstance(value, np.ndarray):
@@ -259,5 +328,4 @@ class Event:
                 return [plain(v) for v in value]
             return dict(value) if isinstance(value, Mapping) else value
 
-        logged = (f for f in fields(self.body) if not f.metadata.get("unlogged"))
-        return {"seq": self.seq, "kind": self.kind, **{f.name: plain(getattr(self.body, f.name)) for f in logged}}
+        return {"seq": self.seq, "kind": self.kind, **{name: plain(value) for name, value in logged(self.body).items()}}

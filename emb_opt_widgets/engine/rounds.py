@@ -156,7 +156,7 @@ def _propose(state: State, parts: Parts) -> ev.QueriesMade:
 def _exhausted(state: State, size: int | None) -> str:
     """Why nothing is left to look at."""
     status = state.items["status"] if len(state.items) else np.empty(0, np.int8)
-    judged = int((status >= ItemStatus.SCORED).sum())
+    judged = int(np.isin(status, (ItemStatus.SCORED, ItemStatus.FILTERED, ItemStatus.FAILED)).sum())
     if size is None or judged < size:
         return Ending.EXHAUSTED.value
     rejected = int((status == ItemStatus.FILTERED).sum())
@@ -336,7 +336,7 @@ def _prune(state: State, parts: Parts) -> Bodies:
             )
         if not keep.all():
             out.append(ev.Pruned(judged[~keep].astype(np.int32), "pruner", "prune response invalid"))
-    scored = int((state.items["status"][state.chosen] >= ItemStatus.SCORED).sum())
+    scored = int(np.isin(state.items["status"][state.chosen], (ItemStatus.SCORED, ItemStatus.FAILED)).sum())
     out.append(ev.RoundEnded(state.round, looked.astype(np.int32), n_valid, mean, best, scored))
     return out
 
@@ -345,7 +345,7 @@ def _emptied(state: State, nodes: npt.NDArray[np.int64]) -> Iterator[tuple[str, 
     rows, offsets = state.hits.gather(nodes)
     lengths = np.diff(offsets)
     status = state.items["status"][rows]
-    alive = (status == ItemStatus.CANDIDATE) | (status == ItemStatus.SCORED)
+    alive = np.isin(status, (ItemStatus.CANDIDATE, ItemStatus.SCORED, ItemStatus.PENDING))
     left = np.concatenate([[0], np.cumsum(alive)])[offsets]
     none = nodes[lengths == 0].astype(np.int32)
     dead = nodes[(lengths > 0) & (np.diff(left) == 0)].astype(np.int32)

@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine import measuring
 from emb_opt_widgets.engine.arrays import Columns, RaggedColumn, first_places
 from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import as_ids
-from emb_opt_widgets.engine.status import Ending, ItemStatus, NodeStatus, Phase, SearchStatus
+from emb_opt_widgets.engine.measurements import Measurements
+from emb_opt_widgets.engine.status import Ending, ItemStatus, NodeStatus, Pending, Phase, SearchStatus
 
 __all__ = ["State"]
 
@@ -44,7 +46,11 @@ class State:
         self.round = 0
         self.n_rounds = 0
         self.n_scored = 0
+        self.n_answered = 0
         self.n_failed = 0
+        self.spent = 0.0
+        self.n_paid = 0
+        self.unimproved = 0
         self.failure = ""
         self.idle_rounds = 0
         self.fresh = 0
@@ -63,6 +69,10 @@ class State:
         self.item_reasons: dict[int, str] = {}
         self.extra: dict[int, dict[str, Any]] = {}
         self.payload: dict[int, Any] = {}
+        self.measurements = Measurements()
+        self.reserved: dict[int, float] = {}
+        self.expected: dict[int, tuple[float, float]] = {}
+        self.corrections: dict[str, measuring.Correction] = {}
         self.pool = np.empty(0, np.int32)
         self.chosen = np.empty(0, np.int32)
         self.commands: dict[str, ev.Commanded] = {}
@@ -81,10 +91,41 @@ class State:
         return len(self.nodes)
 
     @property
+    def budget_left(self) -> float | None:
+        """What is neither spent nor reserved for pending items, in the budget's unit; None without a budget."""
+        budget = self.config.get("budget")
+        return None if budget is None else max(0.0, float(budget) - self.spent - sum(self.reserved.values()))
+
+    @property
+    def call_cost(self) -> float:
+        """What one more call costs, as far as can be told: always, by the library, or on average so far."""
+        cost: Mapping[str, Any] | None = self.config.get("cost")
+        if cost is None:
+            return 1.0
+        if isinstance(cost["by"], (int, float)):
+            return float(cost["by"])
+        so_far = self.spent / self.n_paid if self.n_paid and self.spent > 0 else 1.0
+        return so_far if cost.get("typical") is None else float(cost["typical"])
+
+    @property
     def calls_left(self) -> int | None:
         """Score calls the budget still allows; None without a budget."""
-        budget = self.config.get("budget")
-        return None if budget is None else max(0, int(budget) - self.n_scored)
+        left = self.budget_left
+        return None if left is None else int(left / self.call_cost + 1e-9)
+
+    def errors(self, rows: npt.NDArray[Any] | slice) -> npt.NDArray[np.float64]:
+        """`(n,)` standard errors of scores: from the noise of their measurements, or from their scatter; with
+        `noise="estimate"` from the scatter of all that was measured again."""
+        error: npt.NDArray[np.float64] = self.items["error"][rows]
+        if self.config.get("noise") != "estimate":
+            return error
+        n = self.items["measured"][rows]
+        pooled = self.measurements.noise() / np.sqrt(np.maximum(n, 1))
+        return np.where(np.isnan(error) & (n > 0), pooled, error)
+
+    def handed_out(self) -> npt.NDArray[np.int32]:
+        """Rows that are being measured, in the order in which they were handed out."""
+        return np.array(list(self.reserved), np.int32)
 
     def pending(self) -> npt.NDArray[np.int64]:
         """Active nodes that have not looked yet."""
@@ -95,8 +136,13 @@ class State:
         n = self.nodes
         return np.flatnonzero((n["status"] == NodeStatus.ACTIVE) & (n["round"] >= 0) & ~n["expanded"])
 
+    def awaited(self) -> npt.NDArray[np.int32]:
+        """Chosen rows of this round that are handed out."""
+        out: npt.NDArray[np.int32] = self.chosen[self.items["status"][self.chosen] == ItemStatus.PENDING]
+        return out
+
     def unscored(self) -> npt.NDArray[np.int32]:
-        """Chosen rows whose scores are still to come, in order; without those that only inactive nodes found."""
+        """Chosen rows that are still to be scored, in order; without those that only inactive nodes found."""
         rows = self.chosen[self.items["status"][self.chosen] == ItemStatus.CANDIDATE]
         looked = self.nodes["round"] == self.round
         active = looked & (self.nodes["status"] == NodeStatus.ACTIVE)
@@ -128,7 +174,7 @@ class State:
         self.seed = body.seed
         self.dim = int(body.source.get("dim") or 0)
 
-    def _allocate(self, dim: int) -> None:
+    def _allocate_nodes(self, dim: int) -> None:
         self.dim = dim
         self.nodes = Columns(
             {
@@ -139,11 +185,16 @@ class State:
                 "embedding": (np.float64, (dim,)),
             }
         )  # fmt: skip
+        if not len(self.items):
+            self._allocate_items(dim)
+
+    def _allocate_items(self, dim: int) -> None:
         width = dim if self._fetch is not None else 0
         self.items = Columns(
             {
                 "status": (np.int8, ()), "score": (np.float64, ()), "round": (np.int32, ()),
-                "node": (np.int32, ()), "call": (np.int32, ()),
+                "node": (np.int32, ()), "call": (np.int32, ()), "measured": (np.int32, ()), "error": (np.float64, ()),
+                "paid": (np.bool_, ()), "pending": (np.int8, ()),
                 "embedding": (np.dtype(self.source.get("dtype", "float32")), (width,)),
             }
         )  # fmt: skip
@@ -158,7 +209,7 @@ class State:
     def _queries(self, body: ev.QueriesMade) -> None:
         m = len(body.parents)
         if not self.dim or not self.n_nodes:
-            self._allocate(body.embeddings.shape[1])
+            self._allocate_nodes(body.embeddings.shape[1])
         first = self.n_nodes
         if body.command is None:
             self.nodes["expanded"][self.frontier()] = True
@@ -214,14 +265,18 @@ class State:
             embeddings = body.embeddings if body.embeddings is not None else body.vectors
             if embeddings is None:
                 embeddings = self._fetch(ids)
+        if not self.n_nodes and not first:
+            self._allocate_items(self.dim or np.shape(embeddings)[-1] if self._fetch is not None else 0)
         self.items.extend(
-            len(ids), status=status, score=np.nan, round=body.round, node=finder, call=-1, embedding=embeddings
-        )
+            len(ids), status=status, score=np.nan, round=body.round, node=finder, call=-1, measured=0, error=np.nan,
+            paid=False, pending=Pending.NOBODY, embedding=embeddings,
+        )  # fmt: skip
         self.ids.add(ids)
         if body.payload is not None:
             self.payload.update(zip(range(first, first + len(ids)), body.payload))
 
-    def _answered(self, rows: Any, reasons: Mapping[str, str], data: Sequence[Any] | None) -> None:
+    def answered(self, rows: Any, reasons: Mapping[str, str], data: Sequence[Any] | None) -> None:
+        """Keep why rows have no verdict or score, and what was answered beside it."""
         for place, reason in reasons.items():
             self.item_reasons[int(rows[int(place)])] = reason
         if data is not None:
@@ -232,7 +287,7 @@ class State:
     def _filtered(self, body: ev.Filtered) -> None:
         valid = np.asarray(body.valid, np.bool_)
         self.items["status"][body.rows] = np.where(valid, ItemStatus.CANDIDATE, ItemStatus.FILTERED)
-        self._answered(body.rows, body.reasons, body.data)
+        self.answered(body.rows, body.reasons, body.data)
         if self.phase == Phase.FILTER and not (self.items["status"][self.pool] == ItemStatus.NEW).any():
             self.phase = Phase.CHOOSE
 
@@ -240,25 +295,6 @@ class State:
         self.chosen = np.asarray(body.rows, np.int32)
         self.memory = body.memory if body.memory is not None else self.memory
         self.phase = Phase.SCORE if len(self.chosen) else Phase.PRUNE
-
-    def _scored(self, body: ev.Scored) -> None:
-        rows = np.asarray(body.rows)
-        ok = np.isfinite(body.values)
-        self.items["status"][rows] = np.where(ok, ItemStatus.SCORED, ItemStatus.FAILED)
-        self.items["score"][rows] = np.where(ok, body.values, np.nan)
-        self.items["call"][rows] = np.arange(self.n_scored, self.n_scored + len(rows))
-        self.items["round"][rows] = self.round
-        self.n_scored += len(rows)
-        self._answered(rows, body.reasons, body.data)
-        self.n_failed += int((~ok).sum())
-        self.failure = next(reversed(list(body.reasons.values())), self.failure)
-        if ok.any():
-            gains = np.where(ok, np.asarray(body.values) * self.sign, -np.inf)
-            top = int(np.argmax(gains))
-            if self.best_row < 0 or gains[top] > self.items["score"][self.best_row] * self.sign:
-                self.best_row = int(rows[top])
-        if self.phase == Phase.SCORE and not len(self.unscored()):
-            self.phase = Phase.PRUNE
 
     def _pruned(self, body: ev.Pruned) -> None:
         status = NodeStatus.PRUNED if body.by == "pruner" else NodeStatus.REMOVED
@@ -283,9 +319,11 @@ class State:
         elif body.name == "redo":
             self.redoable.remove(str(body.target))
             self.undoable.append(str(body.target))
-        elif body.name in ("branch", "prune_node", "restore", "set"):
+        elif body.name in ("branch", "prune_node", "restore", "set", "correct"):
             self.undoable.append(body.id)
             self.redoable.clear()
+        if body.name in ("undo", "redo") and str(body.target) in self.corrections:
+            measuring.use_correction(self, self.corrections[str(body.target)], body.name == "redo")
         if len(body.nodes):
             self.nodes["status"][body.nodes] = body.after
             back = np.asarray(body.nodes)[np.asarray(body.after) == NodeStatus.ACTIVE]
@@ -319,10 +357,14 @@ _FOLDS: Mapping[str, Callable[[State, Any], None]] = {
     "added": State._added,
     "filtered": State._filtered,
     "chosen": State._chosen,
-    "scored": State._scored,
+    "handed_out": measuring.hand_out,
+    "given_back": measuring.give_back,
+    "scored": measuring.score,
+    "corrected": measuring.correct,
     "pruned": State._pruned,
     "round_ended": State._round_ended,
     "command": State._command,
+    "source_changed": measuring.change_source,
     "paused": State._paused,
     "finished": State._finished,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, IntEnum
 
-__all__ = ["Ending", "ItemStatus", "NodeStatus", "Pausing", "Phase", "SearchStatus"]
+__all__ = ["Ending", "ItemStatus", "NodeStatus", "Pausing", "Pending", "Phase", "SearchStatus"]
 
 
 class SearchStatus(str, Enum):
@@ -28,6 +28,9 @@ class Ending(str, Enum):
     BUDGET = "The budget is spent. set(budget=…) and run() go on from here."
     EXHAUSTED = "No query is left and nothing new is proposed. branch(…) gives the search a new start."
     STALLED = "The last {n} rounds found nothing new. branch(…), set(update=…) or set(k=…) give it a new direction."
+    REACHED = "The score asked for is reached. set(until=…) and run() go on from here."
+    UNIMPROVED = "The last {n} calls found nothing better. set(until=…) and run() go on from here."
+    TIMED = "The time given is over. run() goes on from here."
     STOPPED = "Stopped by a person. run() goes on from here."
     FAILED = "{error}"
 
@@ -45,6 +48,14 @@ class Pausing(str, Enum):
     def by(cls, who: str) -> Pausing:
         """That of a pause that somebody asks for: "keyboard" is who interrupts a cell."""
         return cls.INTERRUPT if who == "keyboard" else cls.ASKED
+
+
+class Pending(IntEnum):
+    """Who measures an item of which there is no answer yet."""
+
+    NOBODY = 0
+    WORKER = 1
+    PERSON = 2
 
 
 class NodeStatus(IntEnum):
@@ -67,6 +78,10 @@ class ItemStatus(IntEnum):
     SCORED = 2
     FILTERED = 3
     FAILED = 4
+    PENDING = 5
+    """Handed out, no answer yet."""
+    DROPPED = 6
+    """Measured once, and not in the source any more."""
 
     def __str__(self) -> str:
         return self.name.lower()

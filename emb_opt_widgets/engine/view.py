@@ -80,9 +80,9 @@ class SearchView:
 
     @property
     def budget(self) -> int | None:
-        """Most unique items ever scored; None without a limit."""
+        """Score calls that the search may pay for, those made included; None without a limit."""
         budget = self._state.config.get("budget")
-        return None if budget is None else int(budget)
+        return None if budget is None else max(1, int(float(budget) / self._state.call_cost + 1e-9))
 
     @property
     def calls_left(self) -> int | None:
@@ -91,7 +91,7 @@ class SearchView:
 
     @property
     def n_scored(self) -> int:
-        """Score calls paid so far."""
+        """Items whose score was paid for so far."""
         return self._state.n_scored
 
     @property
@@ -110,15 +110,22 @@ class SearchView:
 
     def items(self) -> dict[str, npt.NDArray[Any]]:
         """All items seen, by row: `status` (an `ItemStatus`), `gain` (NaN: none), `round`, `node` (who found it
-        first), `call` (place in the order of payment, -1: not paid), `embedding (m, d)`. Views: not to be written."""
+        first), `call` (place in the order of first answers, -1: none), `n` (valid measurements), `noise` (standard
+        error of the gain, NaN: unknown), `pending` (a `Pending`), `embedding (m, d)`. Views: not to be written."""
         columns = self._state.items
         if not len(columns):
             return {}
-        out = {name: columns[name] for name in ("status", "round", "node", "call", "embedding")}
-        return {**out, "gain": columns["score"] * self._state.sign}
+        out = {name: columns[name] for name in ("status", "round", "node", "call", "pending", "embedding")}
+        noise = self._state.errors(slice(None))
+        return {**out, "n": columns["measured"], "noise": noise, "gain": columns["score"] * self._state.sign}
+
+    def handed_out(self) -> npt.NDArray[np.int32]:
+        """Rows that are being measured, in the order in which they were handed out."""
+        return self._state.handed_out()
 
     def paid(self) -> npt.NDArray[np.int64]:
-        """Rows of all items whose score was paid for, in the order of payment, failed ones included."""
+        """Rows of all items that were measured, in the order of their first answers, failed ones included: what was
+        known before the search comes first."""
         columns = self._state.items
         if not len(columns):
             return np.empty(0, np.int64)
@@ -132,7 +139,7 @@ class SearchView:
         return self._state.ids.take(rows)
 
     def spent_ids(self) -> npt.NDArray[Any]:
-        """Ids of all items that cannot be scored (again): paid for, or filtered out."""
+        """Ids of all items that are not to be scored (again): measured, pending, filtered out or dropped."""
         columns = self._state.items
         if not len(columns):
             return np.empty(0, np.int64)

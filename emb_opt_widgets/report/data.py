@@ -109,8 +109,8 @@ def collect(
         status, reason: Where the search stands, for a person.
         happenings: The event list.
     """
-    by_call = np.full(state.n_scored, np.nan)
-    if state.n_scored:
+    by_call = np.full(state.n_answered, np.nan)
+    if state.n_answered:
         paid = np.flatnonzero(state.items["call"] >= 0)
         by_call[state.items["call"][paid]] = state.items["score"][paid]
     ids: Any = state.ids.take(rows) if len(rows) else []

@@ -48,7 +48,7 @@ class Kept:
     def results(self) -> Results:
         """All scored items, best first; embeddings are not kept there and are `(n, 0)`."""
         state = self.state
-        rows = best_rows(state, max(1, state.n_scored))
+        rows = best_rows(state, max(1, state.n_answered))
         ids: npt.NDArray[Any] = state.ids.take(rows) if len(rows) else np.empty(0, np.int64)
         nothing = np.empty((len(rows), 0), np.float32)
         items = [self._texts.item(row) for row in rows.tolist()]

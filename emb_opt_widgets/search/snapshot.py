@@ -12,6 +12,8 @@ from emb_opt_widgets.search.results import BestItem, QueryTree, ResultRows, Resu
 
 __all__ = ["best_of", "results_of", "tree_of"]
 
+_REMOVED = (ItemStatus.FILTERED, ItemStatus.FAILED, ItemStatus.DROPPED)
+
 
 def best_of(state: State, gather: Gather) -> BestItem | None:
     """The best item, None before there is one."""
@@ -23,11 +25,11 @@ def best_of(state: State, gather: Gather) -> BestItem | None:
 
 
 def results_of(state: State, gather: Gather, n: int | None, include_removed: bool) -> Results:
-    """Scored items best first; ties in the order they were paid for. Sorted when somebody looks."""
-    seen, paid = len(state.items), state.n_scored
+    """Scored items best first; ties in the order of their first answers. Sorted when somebody looks."""
+    seen, answered = len(state.items), state.n_answered
 
     def find() -> ResultRows:
-        rows = _ranked(state, seen, paid, include_removed)[:n]
+        rows = _ranked(state, seen, answered, include_removed)[:n]
         if not len(rows):
             return ResultRows.nothing(state.dim)
         return ResultRows(
@@ -41,17 +43,17 @@ def results_of(state: State, gather: Gather, n: int | None, include_removed: boo
     return Results(find)
 
 
-def _ranked(state: State, seen: int, paid: int, include_removed: bool) -> npt.NDArray[np.int64]:
-    """Rows as they stood when `seen` items were known and `paid` of them paid for."""
+def _ranked(state: State, seen: int, answered: int, include_removed: bool) -> npt.NDArray[np.int64]:
+    """Rows as they stood when `seen` items were known and `answered` of them had an answer."""
     if not seen:
         return np.empty(0, np.int64)
     status, call = state.items["status"][:seen], state.items["call"][:seen]
-    scored = np.flatnonzero((status == ItemStatus.SCORED) & (call < paid))
+    scored = np.flatnonzero((status == ItemStatus.SCORED) & (call < answered))
     gains = state.items["score"][scored] * state.sign
     scored = scored[np.lexsort((call[scored], -gains))]
     if not include_removed:
         return scored
-    return np.concatenate([scored, np.flatnonzero((status > ItemStatus.SCORED) & (call < paid))])
+    return np.concatenate([scored, np.flatnonzero(np.isin(status, _REMOVED) & (call < answered))])
 
 
 def tree_of(state: State) -> QueryTree:

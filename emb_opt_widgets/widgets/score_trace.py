@@ -76,10 +76,10 @@ class ScoreTrace(Chart):
         )
 
     def _paid(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Scores in the order of payment, NaN where one failed, and the rounds they were paid in."""
+        """Scores in the order of first answers, NaN where one failed, and the rounds they came in."""
         controller = self._search.controller
         with controller.lock:
-            items, n = controller.state.items, controller.state.n_scored
+            items, n = controller.state.items, controller.state.n_answered
             scores, rounds = np.full(n, np.nan), np.zeros(n, np.int64)
             if n:
                 paid = np.flatnonzero(items["call"] >= 0)

@@ -131,7 +131,7 @@ def _find(search: Search, text: str, limit: int) -> Answer:
     wanted, end = text.casefold(), time.monotonic() + _PATIENCE
     with search.controller.lock:
         state = search.controller.state
-        rows = best_rows(state, max(1, state.n_scored))
+        rows = best_rows(state, max(1, state.n_answered))
         calls = state.items["call"][rows] if len(rows) else np.empty(0, np.int32)
     found: list[int] = []
     for start in range(0, len(rows), _BLOCK):

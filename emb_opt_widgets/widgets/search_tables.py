@@ -59,9 +59,9 @@ class News:
 
 
 def rows_by_call(state: State) -> Array:
-    """`(n_scored,)` rows of all scored items, in order of calls."""
-    out = np.zeros(state.n_scored, np.int32)
-    if state.n_scored:
+    """`(n_answered,)` rows of all scored items, in order of calls."""
+    out = np.zeros(state.n_answered, np.int32)
+    if state.n_answered:
         call = state.items["call"]
         paid = np.flatnonzero(call >= 0)
         out[call[paid]] = paid

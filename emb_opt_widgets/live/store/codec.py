@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.engine.events import BODIES, Body
+from emb_opt_widgets.engine.events import BODIES, Body, logged
 from emb_opt_widgets.errors import DamagedFileError
 
 __all__ = ["decode", "encode", "plain_json"]
@@ -26,8 +25,7 @@ _OTHER = "$repr"
 def encode(body: Body) -> bytes:
     """The bytes of an event's body."""
     blobs: list[bytes] = []
-    logged = [f.name for f in fields(body) if not f.metadata.get("unlogged")]
-    head = {name: _pack(getattr(body, name), blobs) for name in sorted(logged)}
+    head = {name: _pack(value, blobs) for name, value in sorted(logged(body).items())}
     text = json.dumps(head, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
     return b"".join([struct.pack("<I", len(text)), text, *blobs])
 
