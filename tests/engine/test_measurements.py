@@ -14,7 +14,7 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.statistics import combined, pooled_noise
 from emb_opt_widgets.engine.status import ItemStatus, Phase
-from emb_opt_widgets.store.codec import decode, encode
+from emb_opt_widgets.live.store.codec import decode, encode
 
 CONFIG: dict[str, Any] = {"direction": "maximize", "budget": 100, "k": 4, "queries": {"random": 1}}
 NONE = np.empty(0, np.int32)
