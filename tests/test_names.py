@@ -26,8 +26,9 @@ NAMES = {
         "ArraySource", "FaissSource", "GenerativeSource", "HuggingFaceSource", "QdrantSource", "as_source",
     ],
     "emb_opt_widgets.strategies": [
-        "CompositeFilter", "CompositeScore", "GradientQueries", "Portfolio", "RLUpdate", "SurrogateUpdate",
-        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune",
+        "Blend", "CompositeFilter", "CompositeScore", "Coverage", "Explore", "GradientQueries", "Kernel",
+        "LearnedMetric", "Linear", "Neighbours", "Only", "Portfolio", "RLUpdate", "SurrogateUpdate",
+        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "Uniform",
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],

@@ -26,6 +26,10 @@ def _go_on() -> None:
     """Nobody interrupts."""
 
 
+def _unheard(text: str) -> None:
+    """Nobody is told."""
+
+
 class SearchView:
     """A search as its strategy sees it. Gains are scores with their sign turned: more is always better.
 
@@ -37,9 +41,10 @@ class SearchView:
         at_once: Items that are scored at a time.
         checkpoint: To be called every tenth of a second or so by a strategy that thinks long: raises `Interrupted`
             where a person asked for something meanwhile. What the cache holds then must be whole.
+        notify: Tells the person something, in a sentence: what a strategy left out, and why.
     """
 
-    __slots__ = ("_state", "at_once", "cache", "checkpoint", "source")
+    __slots__ = ("_state", "at_once", "cache", "checkpoint", "notify", "source")
 
     def __init__(
         self,
@@ -48,12 +53,14 @@ class SearchView:
         cache: dict[str, Any],
         at_once: int = 1,
         checkpoint: Callable[[], None] = _go_on,
+        notify: Callable[[str], None] = _unheard,
     ) -> None:
         self._state = state
         self.source = source
         self.cache = cache
         self.at_once = at_once
         self.checkpoint = checkpoint
+        self.notify = notify
 
     @property
     def round(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.config import describe
+from emb_opt_widgets.engine.config import describe, rebuild
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.state import State
@@ -126,13 +126,18 @@ def _remember(body: ev.Looked | ev.Added, source: BoundSource) -> None:
 
 
 def _check_own(role: str, part: Any, kept: Any) -> None:
-    if part is not None and "'function'" not in repr(kept) and describe(part, REGISTRY) != kept:
+    if part is not None and "'function'" not in repr(kept) and describe(part, REGISTRY) != _of_today(kept):
         raise InputError(
             f"The search's own {role} comes from its file",
             expected="functions of yours that the file names",
             got=f"{role}={part!r:.80}, where the file says {kept!r:.80}",
             hint=f"Leave it out, and change it afterwards: search.set({role}=…)",
         )
+
+
+def _of_today(kept: Any) -> Any:
+    """A part as it is described today: an earlier version's names are objects now."""
+    return describe(rebuild(kept, REGISTRY, str), REGISTRY)
 
 
 def _check_source(created: ev.Created, source: BoundSource) -> None:

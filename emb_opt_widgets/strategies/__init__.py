@@ -7,28 +7,50 @@ from collections.abc import Mapping
 from emb_opt_widgets.engine.protocols import Update
 from emb_opt_widgets.strategies.composite import CompositeFilter, CompositeScore
 from emb_opt_widgets.strategies.gradient_queries import GradientQueries
-from emb_opt_widgets.strategies.portfolio import Portfolio, SurrogateUpdate
+from emb_opt_widgets.strategies.portfolio import (
+    Blend,
+    Coverage,
+    Explore,
+    Kernel,
+    LearnedMetric,
+    Linear,
+    Neighbours,
+    Only,
+    Portfolio,
+    SurrogateUpdate,
+    Uniform,
+)
 from emb_opt_widgets.strategies.prune import TopKPrune
 from emb_opt_widgets.strategies.rl import RLUpdate
 from emb_opt_widgets.strategies.topk import TopKContinuousUpdate, TopKDiscreteUpdate
 
 __all__ = [
+    "Blend",
     "CompositeFilter",
     "CompositeScore",
+    "Coverage",
+    "Explore",
     "GradientQueries",
+    "Kernel",
+    "LearnedMetric",
+    "Linear",
+    "Neighbours",
+    "Only",
     "Portfolio",
     "RLUpdate",
     "SurrogateUpdate",
     "TopKContinuousUpdate",
     "TopKDiscreteUpdate",
     "TopKPrune",
+    "Uniform",
 ]
 
 REGISTRY: Mapping[str, type] = {
     part.__name__: part
     for part in (
-        CompositeFilter, CompositeScore, GradientQueries, Portfolio, RLUpdate, SurrogateUpdate,
-        TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
+        Blend, CompositeFilter, CompositeScore, Coverage, Explore, GradientQueries, Kernel, LearnedMetric, Linear,
+        Neighbours, Only, Portfolio, RLUpdate, SurrogateUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
+        Uniform,
     )
 }  # fmt: skip
 """Our own parts by name: what a search's file restores without being handed anything."""

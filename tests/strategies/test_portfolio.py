@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,24 @@ import pytest
 
 import emb_opt_widgets as eow
 from benchmarks.methods import AskedOnly
+from emb_opt_widgets.engine.config import describe, rebuild
 from emb_opt_widgets.engine.events import Chosen, QueriesMade
 from emb_opt_widgets.live.store import encode
-from emb_opt_widgets.strategies import DEFAULT_UPDATE, Portfolio, SurrogateUpdate
+from emb_opt_widgets.strategies import (
+    DEFAULT_UPDATE,
+    REGISTRY,
+    Blend,
+    Explore,
+    Kernel,
+    LearnedMetric,
+    Linear,
+    Neighbours,
+    Only,
+    Portfolio,
+    SurrogateUpdate,
+    Uniform,
+)
+from emb_opt_widgets.strategies.portfolio.operators import OPERATORS
 
 from ..conftest import Counted, smooth
 
@@ -44,6 +60,42 @@ def test_none_stands_for_the_portfolio() -> None:
     search = ran(gaussians(), budget=20)
     again = ran(gaussians(), budget=20, update=Portfolio())
     assert search.results().ids.tolist() == again.results().ids.tolist()
+
+
+def test_names_and_objects_are_the_same() -> None:
+    named = Portfolio(("blend", "linear", "kernel", "random"), ("linear", "kernel", "learned"))
+    kernels = Only(("kernel", "learned"))
+    assert named == Portfolio((Blend(), Only("linear"), kernels, Uniform()), (Linear(), Kernel(), LearnedMetric()))
+    assert Portfolio("blend", "linear") == Portfolio((Blend(),), (Linear(),)) != Portfolio((Blend(caution=1.0),))
+    assert Portfolio().operators == tuple(OPERATORS.values()) and hash(Portfolio()) == hash(Portfolio())
+
+
+def test_operators_and_surrogates_are_kept_in_the_file_with_their_fields(tmp_path: Path) -> None:
+    update = Portfolio(
+        (
+            Blend(caution=0.1),
+            Explore("bolder", boldness=4.0),
+            Neighbours(prior=(3.0, 1.0)),
+            Only("learned"),
+            "coverage",
+        ),
+        (Linear(), LearnedMetric()),
+    )
+    plain = json.loads(json.dumps(describe(update, REGISTRY)))
+    assert rebuild(plain, REGISTRY, str) == update
+    path = tmp_path / "s.eow"
+    with eow.Search(gaussians(500), smooth, update=update, budget=60, path=path) as search:
+        search.run(rounds=6, progress=False)
+    with eow.load(path, gaussians(500), smooth) as search:
+        search.run(progress=False)
+        assert search.n_scored == 60 and {"bolder", "coverage"} & set(search.controller.state.operators)
+    with pytest.raises(eow.InputError, match="comes from its file"):
+        eow.load(path, gaussians(500), smooth, update=Portfolio((Blend(caution=0.2),)))
+
+
+def test_what_an_earlier_version_kept_by_name_is_the_same_today() -> None:
+    plain = {"strategy": "Portfolio", "operators": ["blend", "random"], "caution": 0.75, "boldness": 2.5}
+    assert rebuild(plain, REGISTRY, str) == Portfolio(("blend", "random"))
 
 
 @pytest.mark.parametrize("update", [None, SurrogateUpdate(), SurrogateUpdate("linear"), SurrogateUpdate("kernel")])
@@ -380,6 +432,10 @@ def test_everything_may_be_scored() -> None:
         lambda: Portfolio(operators=()), lambda: Portfolio(operators=("magic",)), lambda: Portfolio(caution=-1),
         lambda: Portfolio(boldness=float("nan")), lambda: SurrogateUpdate("tree"),
         lambda: SurrogateUpdate(caution=float("inf")), lambda: Portfolio(operators=("blend", "blend")),
+        lambda: Portfolio(operators=(Blend,)), lambda: Portfolio(operators=(3,)), lambda: Portfolio(surrogates=()),
+        lambda: Portfolio(surrogates=(Linear,)), lambda: Portfolio(surrogates=(Linear(), "linear")),
+        lambda: Portfolio((Blend(), Explore("blend"))), lambda: Portfolio((Blend(prior=(0, 1)),)),
+        lambda: Portfolio((Blend(prior=3.0),)), lambda: Portfolio((Blend(name=""),)), lambda: Only(()), lambda: Only(3),
     ],
 )  # fmt: skip
 def test_wrong_configuration(build: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from dataclasses import replace
 from typing import Any
@@ -13,17 +14,22 @@ import emb_opt_widgets as eow
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.bandit import FLOOR, credit, shares
 from emb_opt_widgets.strategies.portfolio.batch import _fill, acquire, mix
+from emb_opt_widgets.strategies.portfolio.board import Board
+from emb_opt_widgets.strategies.portfolio.ensemble import Scored, _standing, fit_ensemble, learn
 from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT
 from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern
 from emb_opt_widgets.strategies.portfolio.known import imputed, is_readable
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
-from emb_opt_widgets.strategies.portfolio.members import _standing, fit_members, learn
-from emb_opt_widgets.strategies.portfolio.proposals import Listed, coverage, neighbours, uniform
-from emb_opt_widgets.strategies.portfolio.readable import Settings, _shares
+from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Candidates, Coverage, Neighbours, Uniform
 from emb_opt_widgets.strategies.portfolio.relevance import relevant
 from emb_opt_widgets.strategies.portfolio.rows import HeldRows, ReadRows, open_rows
+from emb_opt_widgets.strategies.portfolio.settings import operator_shares
+from emb_opt_widgets.strategies.portfolio.state import Batch, Memory, RoundPlan
+from emb_opt_widgets.strategies.portfolio.surrogates import SURROGATES, Linear
 from emb_opt_widgets.strategies.portfolio.target import best_first, rank_correlation, ranks, transform
+
+EVERY = tuple(SURROGATES.values())
 
 
 def library(n: int = 600, d: int = 5, seed: int = 0) -> Library:
@@ -31,10 +37,20 @@ def library(n: int = 600, d: int = 5, seed: int = 0) -> Library:
     return Library(HeldRows([x], n))
 
 
+def ensemble_of(lib: Library, rows: Any, gains: Any, surrogates: Any = EVERY) -> Any:
+    ensemble, _, failed = fit_ensemble(Scored(lib, rows, gains), surrogates, Memory())
+    assert failed == [] and ensemble is not None
+    return ensemble
+
+
 def fitted(lib: Library, n: int = 80) -> Any:
     rows = np.random.default_rng(1).choice(lib.n, n, replace=False)
     y = np.sin(lib.block(rows)).sum(1).astype(float)
-    return fit_members(lib, rows, y, {}, "both"), rows, y
+    return ensemble_of(lib, rows, y), rows, y
+
+
+def board_of(lib: Library, rows: Any, gains: Any, blocked: Any, rng: np.random.Generator, **more: Any) -> Board:
+    return Board(lib, rows, gains, np.ones(len(rows), bool), blocked, rng, **more)
 
 
 def test_ranks_best_first_and_standing_equal_the_loop() -> None:
@@ -93,7 +109,7 @@ def test_gradients_equal_differences(name: str) -> None:
 def test_the_learned_metric_is_stretched_where_the_scores_change() -> None:
     lib = library(d=6)
     rows = np.random.default_rng(1).choice(lib.n, 120, replace=False)
-    ensemble = fit_members(lib, rows, np.sin(2 * lib.block(rows)[:, 2]).astype(float), {}, "both")
+    ensemble = ensemble_of(lib, rows, np.sin(2 * lib.block(rows)[:, 2]).astype(float))
     stretch = np.linalg.norm(ensemble.fits["learned"].metric.map, axis=1)
     others = np.delete(stretch, 2)
     assert stretch[2] > 1.5 * others.max() and others.min() > 0
@@ -113,16 +129,16 @@ def test_what_is_expected_is_discounted_where_scores_fail(n: int) -> None:
     rows = np.random.default_rng(1).choice(lib.n, 120, replace=False)
     z = lib.block(np.arange(lib.n))
     gains = np.where(z[rows, 0] > 0, np.nan, z[rows, 1].astype(float))
-    memory: dict[str, Any] = {}
-    ensemble = fit_members(lib, rows, gains, memory, "both")
+    ensemble, memory, _ = fit_ensemble(Scored(lib, rows, gains), EVERY, Memory())
+    assert ensemble is not None
     flat = np.full(lib.n, 2.0, np.float32)
     kept = ensemble.discounted(lib, None, flat)
     np.testing.assert_allclose(kept, ensemble.discounted(lib, np.arange(lib.n), flat), atol=1e-4)
     assert kept[z[:, 0] < -1].mean() > 1.8 > 0.5 > kept[z[:, 0] > 1].mean() and kept.max() <= 2
     low = np.full(lib.n, -9.0, np.float32)
     np.testing.assert_array_equal(ensemble.discounted(lib, None, low), low)
-    assert "works" in memory["hyper"] and "works" not in memory["weights"]
-    sure = fit_members(lib, rows, z[rows, 1].astype(float), {}, "both")
+    assert "works" in memory.hyper and "works" not in memory.weights
+    sure = ensemble_of(lib, rows, z[rows, 1].astype(float))
     assert sure.discounted(lib, None, flat) is flat
 
 
@@ -146,9 +162,9 @@ def test_filling_a_batch_equals_conditioning_again_after_every_pick() -> None:
 
 def test_slots_go_by_shares_and_tell_their_probability() -> None:
     lists = {
-        "a": Listed(np.array([1, 2, 3])),
-        "b": Listed(np.array([1, 4, 5])),
-        "c": Listed(np.array([7]), chance=np.array([0.5])),
+        "a": Candidates(np.array([1, 2, 3])),
+        "b": Candidates(np.array([1, 4, 5])),
+        "c": Candidates(np.array([7]), chance=np.array([0.5])),
     }
     share, first = {"a": 0.5, "b": 0.3, "c": 0.2}, []
     for seed in range(2000):
@@ -162,9 +178,17 @@ def test_slots_go_by_shares_and_tell_their_probability() -> None:
 
 def test_a_slot_is_as_likely_as_all_who_would_fill_it_together() -> None:
     share = {"a": 0.5, "b": 0.3, "c": 0.2}
-    last = {"a": Listed(np.array([5])), "b": Listed(np.array([5]), np.array([1.0])), "c": Listed(np.array([5]))}
+    last = {
+        "a": Candidates(np.array([5])),
+        "b": Candidates(np.array([5]), np.array([1.0])),
+        "c": Candidates(np.array([5])),
+    }
     assert mix(last, share, 3, np.random.default_rng(0))[0][2] == pytest.approx(1.0)
-    lists = {"a": Listed(np.array([1, 2])), "b": Listed(np.array([2]), np.array([0.5])), "c": Listed(np.array([1]))}
+    lists = {
+        "a": Candidates(np.array([1, 2])),
+        "b": Candidates(np.array([2]), np.array([0.5])),
+        "c": Candidates(np.array([1])),
+    }
     for seed in range(50):
         first, second = mix(lists, share, 2, np.random.default_rng(seed))
         assert first[2] == pytest.approx(0.7 if first[0] == 1 else 0.15)
@@ -178,8 +202,9 @@ def test_what_is_drawn_tells_its_chance(n_free: int) -> None:
     blocked = np.ones(600, bool)
     blocked[np.argsort(lib.block(np.arange(600))[:, 0])[:n_free]] = False
     rows = np.flatnonzero(blocked)
-    for make in (lambda rng: coverage(lib, rows, blocked, 3, rng), lambda rng: uniform(blocked, 3, rng)):
-        drawn = [make(np.random.default_rng(seed)).chance for seed in range(1500)]
+    for operator in (Coverage(), Uniform()):
+        boards = (board_of(lib, rows, np.zeros(len(rows)), blocked, np.random.default_rng(i)) for i in range(1500))
+        drawn: list[Any] = [operator.propose(board, 3).chance for board in boards]
         for place in range(min(3, n_free)):
             inverse = np.array([1 / chance[place] for chance in drawn])
             error = inverse.std() / np.sqrt(len(inverse))
@@ -196,11 +221,11 @@ def test_shares_follow_what_scored() -> None:
 
 def test_what_models_explain_and_what_is_left_of_the_budget_move_the_shares() -> None:
     ensemble = fitted(library())[0]
-    settings = Settings(("blend", "explore", "neighbours", "coverage"), "both", 0.75, 2.5)
+    operators = [OPERATORS[name] for name in ("blend", "explore", "neighbours", "coverage")]
 
     def share(left_out: float, left: float) -> dict[str, float]:
-        fits = {name: replace(process, left_out=left_out) for name, process in ensemble.fits.items()}
-        return _shares(settings, replace(ensemble, fits=fits), {}, left, np.random.default_rng(0))
+        told = replace(ensemble, trust=dict.fromkeys(ensemble.fits, left_out))
+        return operator_shares(operators, told, Memory(), left, np.random.default_rng(0))
 
     sure, unsure, late = share(0.95, 1.0), share(0.3, 1.0), share(0.3, 0.05)
     assert sure["blend"] > unsure["blend"] + 0.05
@@ -218,15 +243,22 @@ def test_large_batches_are_distinct_free_rows() -> None:
 
 
 def test_learning_takes_failures_as_nothing_gained_and_keeps_what_it_cannot_judge() -> None:
-    memory: dict[str, Any] = {
-        "last": {"rows": [1, 2, 3, 4], "operators": ["a", "a", "b", "b"], "predicted": {"m": [1.0, 2.0, 3.0, 4.0]}}
-    }
-    learn(memory, np.array([0, 1, 2, 3]), np.array([1.0, 2.0, 3.0, np.nan]))
-    assert memory["skill"]["m"] == [3.0, 3.0] and "last" not in memory
-    assert memory["credit"]["b"] == pytest.approx([1.0, 1.0])
-    before = dict(memory)
-    learn(memory, np.empty(0, int), np.array([1.0]))
-    assert memory == before
+    memory = Memory(last=Batch([1, 2, 3, 4], ["a", "a", "b", "b"], {"m": [1.0, 2.0, 3.0, 4.0]}))
+    memory = learn(memory, np.array([0, 1, 2, 3]), np.array([1.0, 2.0, 3.0, np.nan]))
+    assert memory.skill["m"] == [3.0, 3.0] and memory.last is None
+    assert memory.credit["b"] == pytest.approx([1.0, 1.0])
+    assert learn(memory, np.empty(0, int), np.array([1.0])) == memory
+
+
+def test_a_memory_becomes_plain_values_and_comes_back() -> None:
+    whole = Memory(
+        {"m": [1.0, 2.0]}, {"a": [0.5, 0.5]}, {"m": {"best": "raw", "raw": [1, 2, 3, 4]}}, {"m": 1.0},
+        RoundPlan("model", {"a": 1.0}, 4), Batch([3], ["a"], {"m": [0.1]}, 1, [0.5]), ("x failed",),
+    )  # fmt: skip
+    for memory in (whole, Memory(), replace(whole, plan=None, last=None), Memory(last=Batch([], [], {}))):
+        assert Memory.read(json.loads(json.dumps(memory.plain()))).plain() == memory.plain()
+    assert Memory().plain() == {"by": "portfolio"} and Memory.read(None) == Memory()
+    assert Memory.read({"skill": {"m": [1, 2]}, "by": "another"}) == Memory()
 
 
 def test_operators_propose_free_rows_once() -> None:
@@ -234,22 +266,16 @@ def test_operators_propose_free_rows_once() -> None:
     rows, blocked = np.arange(50), np.zeros(600, bool)
     blocked[:300] = True
     gains = rng.standard_normal(50)
-    for listed in (
-        neighbours(lib, rows, gains, blocked, 20, rng, lambda r: np.zeros(len(r))),
-        coverage(lib, rows, blocked, 20, rng),
-        uniform(blocked, 20, rng),
-        uniform(blocked, 10_000, rng),
-    ):
+    every: Any = (Neighbours(), Coverage(), Uniform())
+    for operator, n in [*((one, 20) for one in every), (Uniform(), 10_000)]:
+        listed = operator.propose(board_of(lib, rows, gains, blocked, rng), n)
         assert len(set(listed.rows.tolist())) == len(listed.rows) > 0 and not blocked[listed.rows].any()
         assert listed.chance is not None and np.all((listed.chance > 0) & (listed.chance <= 1))
     blocked[:] = True
-    for listed in (
-        neighbours(lib, rows, gains, blocked, 20, rng, lambda r: np.zeros(len(r))),
-        neighbours(lib, rows[:0], gains[:0], blocked, 20, rng, lambda r: np.zeros(len(r))),
-        coverage(lib, rows, blocked, 20, rng),
-        uniform(blocked, 20, rng),
-    ):
-        assert not len(listed.rows)
+    for operator in every:
+        assert not len(operator.propose(board_of(lib, rows, gains, blocked, rng), 20).rows)
+    blocked[:] = False
+    assert not len(Neighbours().propose(board_of(lib, rows[:0], gains[:0], blocked, rng), 20).rows)
 
 
 def test_plans_are_bounded() -> None:
@@ -305,7 +331,7 @@ def test_the_linear_model_by_sums_equals_its_dual_on_all_rows() -> None:
     rows = np.random.default_rng(1).choice(4000, 3000, replace=False)
     y = np.sin(lib.block(rows)).sum(1).astype(float)
     sums = Sums()
-    process = fit_members(lib, rows[:900], y[:900], {}, "linear").fits["linear"]
+    process = ensemble_of(lib, rows[:900], y[:900], (Linear(),)).fits["linear"]
     process.targets, process.scores = y - y.mean(), y
     for n in (1500, 2048, 3000, 3000):
         weights = sums.fit(process, lib, rows[:n], y[:n])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,20 @@ from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.bandit import shares
 from emb_opt_widgets.strategies.portfolio.batch import acquire
-from emb_opt_widgets.strategies.portfolio.known import nearness, remembered
+from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, fit_ensemble, learn
+from emb_opt_widgets.strategies.portfolio.known import nearness
 from emb_opt_widgets.strategies.portfolio.library import Library
-from emb_opt_widgets.strategies.portfolio.members import Ensemble, fit_members, learn
-from emb_opt_widgets.strategies.portfolio.readable import Settings
+from emb_opt_widgets.strategies.portfolio.readable import short
 from emb_opt_widgets.strategies.portfolio.rows import HeldRows
+from emb_opt_widgets.strategies.portfolio.settings import Settings
+from emb_opt_widgets.strategies.portfolio.state import Batch, Memory, RoundPlan
+from emb_opt_widgets.strategies.portfolio.surrogates import Surrogate
+from emb_opt_widgets.strategies.portfolio.troubles import Troubles, without
 
 __all__ = ["choose_hits", "propose_queries"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
-Memory = dict[str, Any]
 
 QUERY_PRIOR: Mapping[str, tuple[float, float]] = {
     "gradient": (3.0, 1.0), "around": (2.0, 1.0), "between": (1.0, 1.0), "spread": (0.5, 2.0),
@@ -88,28 +92,47 @@ class _Seen:
         fine = self.gains[np.isfinite(self.gains)]
         return len(fine) >= 3 and bool(fine.max() > fine.min())
 
-    def fit(self, memory: Memory, models: str) -> Ensemble:
-        return fit_members(self.library, self.paid, self.gains, memory, models)
+    def fit(
+        self, surrogates: Sequence[Surrogate], memory: Memory, view: SearchView, troubles: Troubles
+    ) -> tuple[Ensemble | None, Memory]:
+        """The surrogates fitted to what is scored, and the memory with what that found."""
+        scored = Scored(self.library, self.paid, self.gains, None, view.rng, view.checkpoint)
+        ensemble, memory, failed = fit_ensemble(scored, surrogates, memory)
+        troubles.note(failed)
+        return ensemble, memory
 
 
 def propose_queries(settings: Settings, view: SearchView) -> Proposals:
     """Queries to ask the source, and one node with the most promising of the hits that were not paid for yet."""
-    memory, rng = remembered(view.memory), view.rng("portfolio")
+    memory = Memory.read(view.memory)
     if view.calls_left == 0:
-        return Proposals.none(view.dim, memory)
+        return Proposals.none(view.dim, memory.plain())
     if not view.items():
-        return _spread(rng.standard_normal((_asked(view), view.dim)), memory)
+        return _spread(view.rng("portfolio").standard_normal((_asked(view), view.dim)), memory)
     seen = _Seen(view)
-    last = np.array(memory.get("last", {}).get("rows", ()), np.int64)
+    last = () if memory.last is None else memory.last.rows
     place = {row: i for i, row in enumerate(view.paid().tolist())}
-    learn(memory, np.array([place.get(row, -1) for row in last.tolist()], np.int64), seen.gains)
-    if not seen.modelled:
+    memory = learn(memory, np.array([place.get(row, -1) for row in last], np.int64), seen.gains)
+    troubles = Troubles(view.notify)
+    return without(
+        settings.surrogates, lambda surrogates: _proposed(surrogates, seen, memory, view, troubles), troubles
+    )
+
+
+def _proposed(
+    surrogates: Sequence[Surrogate], seen: _Seen, memory: Memory, view: SearchView, troubles: Troubles
+) -> Proposals:
+    """What is asked about, as these surrogates see it."""
+    rng = view.rng("portfolio")
+    ensemble, memory = seen.fit(surrogates, memory, view, troubles) if seen.modelled else (None, memory)
+    memory = replace(memory, troubles=troubles.texts)
+    if ensemble is None:
         middle, around = seen.library.block(np.arange(seen.library.n)).std(axis=0), rng.standard_normal
         return _spread(seen.library.original(middle * around((_asked(view), view.dim))), memory)
-    ensemble = seen.fit(memory, settings.models)
-    share = shares(memory.get("credit", {}), QUERY_PRIOR, rng)
+    share = shares(memory.credit, QUERY_PRIOR, rng)
     share = _wider(_walking(share) if _walks(view) else share, view.idle_rounds)
-    memory["plan"] = {"phase": "model", "shares": {name: round(value, 4) for name, value in share.items()}}
+    memory = replace(memory, plan=RoundPlan("model", {name: round(value, 4) for name, value in share.items()}))
+    view.checkpoint()
     return _queries(seen, ensemble, share, memory, rng, view)
 
 
@@ -127,7 +150,7 @@ def _wider(share: Mapping[str, float], dry: int) -> dict[str, float]:
 
 
 def _spread(points: Float64, memory: Memory) -> Proposals:
-    return Proposals(points, np.full(len(points), -1), "spread", "nothing is known yet", memory=memory)
+    return Proposals(points, np.full(len(points), -1), "spread", "nothing is known yet", memory=memory.plain())
 
 
 def _queries(
@@ -170,7 +193,7 @@ def _queries(
     points, parents, operators, reasons, propensity = zip(*made)
     return Proposals(
         np.array(points, np.float64), np.array(parents, np.int64), operators, reasons, np.array(propensity),
-        items=items, memory=memory,
+        items=items, memory=memory.plain(),
     )  # fmt: skip
 
 
@@ -232,7 +255,7 @@ def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choi
 
     Propensities: the share of the operator whose query found the item; 1 for what a person asked for.
     """
-    memory = remembered(view.memory)
+    memory = replace(Memory.read(view.memory), last=None)
     rows = view.rows_of(candidates.ids)
     rank = nearness(view, rows)
     made = _found_by(view, rows)
@@ -240,30 +263,44 @@ def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choi
     b = _calls(view)
     rest = np.setdiff1d(np.arange(len(rows)), asked)
     seen = _Seen(view)
-    memory.pop("last", None)
-    if not seen.modelled or not len(rest):
+
+    def chosen(surrogates: Sequence[Surrogate]) -> tuple[Array, Memory] | None:
+        return _chosen(replace(settings, surrogates=surrogates), seen, memory, rows, rest, made, b, view, troubles)
+
+    troubles = Troubles(view.notify)
+    found = without(settings.surrogates, chosen, troubles) if seen.modelled and len(rest) else None
+    if found is None:
         most = len(rest) if view.calls_left is None else view.calls_left
         first = plan.initial_size(plan.horizon(view.budget, view.n_scored, None)) // 2
         b = b if seen.modelled else min(most, max(b, first))
         near = rest[np.argsort(rank[rest], kind="stable")][:b]
-        return Choice(np.concatenate([asked, near]), np.ones(len(asked) + len(near)), memory)
-    ensemble = seen.fit(memory, settings.models)
+        return Choice(np.concatenate([asked, near]), np.ones(len(asked) + len(near)), memory.plain())
+    positions, memory = found
+    share = {} if memory.plan is None else memory.plan.shares
+    chance = [max(float(share.get(made[p], 1.0)), 1e-9) for p in positions.tolist()]
+    return Choice(np.concatenate([asked, positions]), np.concatenate([np.ones(len(asked)), chance]), memory.plain())
+
+
+def _chosen(
+    settings: Settings, seen: _Seen, memory: Memory, rows: Array, rest: Array, made: Sequence[str], b: int,
+    view: SearchView, troubles: Troubles,
+) -> tuple[Array, Memory] | None:  # fmt: skip
+    """The most promising of the `rest` of the candidates, by position; None where no surrogate can be asked."""
+    ensemble, memory = seen.fit(settings.surrogates, memory, view, troubles)
+    if ensemble is None:
+        return None
     at = np.searchsorted(seen.rows, rows[rest])
     mean = ensemble.at(seen.library, at)
+    view.checkpoint()
     rng = view.rng("portfolio/choose")
-    picked = acquire(seen.library, ensemble.leader("blend"), at, mean, min(b, len(rest)), settings.caution, rng)
+    picked = acquire(seen.library, ensemble.leader(), at, mean, min(b, len(rest)), settings.caution, rng)
     back = {int(p): int(r) for p, r in zip(at, rest)}
     positions = np.array([back[int(p)] for p in picked], np.int64)
-    share = memory.get("plan", {}).get("shares", {})
-    memory["last"] = {
-        "rows": rows[positions].tolist(),
-        "operators": [made[p] for p in positions.tolist()],
-        "predicted": {
-            n: [float(f"{v:.5g}") for v in fit.at(seen.library, picked).tolist()] for n, fit in ensemble.fits.items()
-        },
-    }  # fmt: skip
-    chance = [max(float(share.get(made[p], 1.0)), 1e-9) for p in positions.tolist()]
-    return Choice(np.concatenate([asked, positions]), np.concatenate([np.ones(len(asked)), chance]), memory)
+    last = Batch(
+        rows[positions].tolist(), [made[p] for p in positions.tolist()],
+        {name: short(fit.at(seen.library, picked)) for name, fit in ensemble.fits.items()},
+    )  # fmt: skip
+    return positions, replace(memory, last=last)
 
 
 def _found_by(view: SearchView, rows: Array) -> list[str]:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.strategies.portfolio.ensemble import LINEAR, Ensemble, Member
 from emb_opt_widgets.strategies.portfolio.library import Library
-from emb_opt_widgets.strategies.portfolio.members import LINEAR, Ensemble
-from emb_opt_widgets.strategies.portfolio.process import Process
-from emb_opt_widgets.strategies.portfolio.proposals import Listed
+from emb_opt_widgets.strategies.portfolio.operators import Candidates
 from emb_opt_widgets.strategies.portfolio.target import best_first, ranks
 
 __all__ = ["Slot", "acquire", "mix", "screen"]
@@ -50,7 +49,7 @@ def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, bl
     promise[blocked] = -np.inf
     take = np.zeros(library.n, bool)
     take[np.argpartition(-promise, room // 2)[: room // 2]] = True
-    weights = ensemble.group("kernel")
+    weights = ensemble.group(ensemble.refining)
     by_cell = np.asarray(sum(w * ensemble.fits[n].predict(library.centres) for n, w in weights.items()))
     best = np.zeros(len(by_cell), bool)
     best[library.cell[rows[best_first(gains, 64)]]] = True
@@ -69,7 +68,7 @@ def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, bl
 
 
 def acquire(
-    library: Library, process: Process, rows: Array, mean: Array, b: int, beta: float, rng: np.random.Generator
+    library: Library, process: Member, rows: Array, mean: Array, b: int, beta: float, rng: np.random.Generator
 ) -> Array:
     """Up to `b` of the free `rows`, by upper confidence bound, the variance shrinking as the batch fills.
 
@@ -103,7 +102,7 @@ def acquire(
     return rows[short[_fill(process, library.block(rows[short]), mean[short].astype(np.float64), b, beta)]]
 
 
-def _fill(process: Process, block: Array, mean: Float64, b: int, beta: float) -> list[int]:
+def _fill(process: Member, block: Array, mean: Float64, b: int, beta: float) -> list[int]:
     """Positions of `b` rows, each chosen as if those before it had been scored: one rank-one downdate a pick."""
     _, covariance = process.posterior(block)
     variance, free = np.diag(covariance).copy(), np.ones(len(mean), bool)
@@ -121,7 +120,7 @@ def _fill(process: Process, block: Array, mean: Float64, b: int, beta: float) ->
     return out
 
 
-def mix(lists: Mapping[str, Listed], share: Mapping[str, float], b: int, rng: np.random.Generator) -> list[Slot]:
+def mix(lists: Mapping[str, Candidates], share: Mapping[str, float], b: int, rng: np.random.Generator) -> list[Slot]:
     """Slot by slot: draw an operator by its share, take its next row that is not taken.
 
     A slot's probability: over the operators that would have put this row there, the sum of their shares among those

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
 
-__all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "remembered", "shelf_of"]
+__all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "shelf_of"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -86,7 +85,7 @@ class Known:
         """Rows that can still be proposed."""
         return len(self.blocked) - int(self.blocked.sum())
 
-    def places(self, rows: Array) -> npt.NDArray[np.int64]:
+    def positions(self, rows: Array) -> npt.NDArray[np.int64]:
         """`(b,)` where library rows stand among the paid ones, -1 for one that was not paid for."""
         out = np.full(len(self.blocked), -1, np.int32)
         out[self.rows] = np.arange(len(self.rows))
@@ -120,11 +119,6 @@ def imputed(gains: Float64) -> Float64:
     """Gains with the lower quartile where a score failed: what ranks items, and what sums over all of them take."""
     fine = np.isfinite(gains)
     return gains if fine.all() else np.where(fine, gains, np.quantile(gains[fine], FAILED))
-
-
-def remembered(memory: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What this strategy wrote down; nothing where another one wrote last."""
-    return dict(memory) if memory is not None and memory.get("by") == _KEY else {"by": _KEY}
 
 
 def nearness(view: SearchView, rows: Array) -> npt.NDArray[np.int64]:

@@ -13,6 +13,7 @@ from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT
 from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern, square_distances
 from emb_opt_widgets.strategies.portfolio.library import Library, Metric
 from emb_opt_widgets.strategies.portfolio.rows import BLOCK
+from emb_opt_widgets.strategies.portfolio.target import in_scores
 
 __all__ = ["Primal", "Process"]
 
@@ -172,14 +173,4 @@ class Process:
 
     def in_scores(self, predicted: Array) -> Float64:
         """Predictions `(m,)` as scores: the inverse of the target's map, going on straight above the best."""
-        order = np.argsort(self.targets, kind="stable")
-        unit = float(np.abs(self.scores).max()) or 1.0
-        z, y = self.targets[order], self.scores[order] / unit
-        out = np.interp(predicted, z, y)
-        rise, run = y[-1] - y[len(y) // 2], z[-1] - z[len(z) // 2]
-        above = predicted > z[-1]
-        if above.any() and run > 0:
-            out[above] = y[-1] + (predicted[above].astype(np.float64) - z[-1]) * (rise / run)
-        limit = np.finfo(np.float64).max
-        with np.errstate(over="ignore"):
-            return np.clip(out * unit, -limit, limit)
+        return in_scores(self.targets, self.scores, predicted)

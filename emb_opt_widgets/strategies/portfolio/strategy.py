@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.asking import choose_hits, propose_queries
 from emb_opt_widgets.strategies.portfolio.known import is_readable
-from emb_opt_widgets.strategies.portfolio.readable import PRIOR, Settings, choose_items, propose_items
+from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Operator
+from emb_opt_widgets.strategies.portfolio.readable import choose_items, propose_items
+from emb_opt_widgets.strategies.portfolio.settings import Settings, check_weight, read_operators, read_surrogates
+from emb_opt_widgets.strategies.portfolio.surrogates import SURROGATES, Surrogate
 
 __all__ = ["Portfolio", "SurrogateUpdate"]
 
-OPERATORS = ("blend", "explore", "linear", "kernel", "neighbours", "coverage", "random")
-
-
-def _check(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < np.inf:
-        raise InputError(f"{name} is not usable", expected="a finite number of at least 0", got=repr(value))
+_ASKED = {"both": ("linear", "kernel", "learned"), "linear": ("linear",), "kernel": ("kernel", "learned")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +40,29 @@ class Portfolio:
     the source can be read through, an operator's node holds the items that it got calls for.
 
     Args:
-        operators: Who takes part: "blend" (all models), "explore" (all models, boldly), "linear", "kernel",
-            "neighbours", "coverage", "random".
+        operators: Who takes part, as objects or names: "blend" (all models), "explore" (all models, boldly), "linear",
+            "kernel", "neighbours", "coverage", "random"; the name of another surrogate asks that one alone.
+        surrogates: Who is asked what to expect, as objects or names: "linear", "kernel", "learned". One that fails is
+            left out of that round, and an operator that proposes what cannot be scored, too.
         caution: Standard deviations added to what is expected of an item.
         boldness: The same, for "explore".
     """
 
-    operators: tuple[str, ...] = OPERATORS
+    operators: tuple[Operator, ...] | tuple[Operator | str, ...] | str = tuple(OPERATORS.values())
+    surrogates: tuple[Surrogate, ...] | tuple[Surrogate | str, ...] | str = tuple(SURROGATES.values())
     caution: float = 0.75
     boldness: float = 2.5
 
     def __post_init__(self) -> None:
-        operators = (self.operators,) if isinstance(self.operators, str) else tuple(self.operators)
-        if not operators or len(set(operators)) < len(operators) or not set(operators) <= PRIOR.keys():
-            raise InputError("operators is not usable", expected=f"some of {', '.join(PRIOR)}", got=self.operators)
-        _check("caution", self.caution)
-        _check("boldness", self.boldness)
-        object.__setattr__(self, "operators", operators)
+        surrogates = read_surrogates(self.surrogates)
+        check_weight("caution", self.caution)
+        check_weight("boldness", self.boldness)
+        object.__setattr__(self, "operators", read_operators(self.operators, surrogates))
+        object.__setattr__(self, "surrogates", surrogates)
 
     def _settings(self) -> Settings:
-        return Settings(self.operators, "both", self.caution, self.boldness)
+        surrogates = read_surrogates(self.surrogates)
+        return Settings(read_operators(self.operators, surrogates), surrogates, self.caution, self.boldness)
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
         """One node for each operator that got calls, with the items to score; or queries, where only those find any."""
@@ -93,11 +92,12 @@ class SurrogateUpdate:
     def __post_init__(self) -> None:
         if self.model not in ("both", "linear", "kernel"):
             raise InputError("model is not usable", expected='"both", "linear" or "kernel"', got=repr(self.model))
-        _check("caution", self.caution)
+        check_weight("caution", self.caution)
 
     def _settings(self) -> Settings:
-        operator = "blend" if self.model == "both" else self.model
-        return Settings((operator,), self.model, self.caution, self.caution)
+        operator = OPERATORS["blend" if self.model == "both" else self.model]
+        surrogates = tuple(SURROGATES[name] for name in _ASKED[self.model])
+        return Settings((operator,), surrogates, self.caution, self.caution)
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
         """As `Portfolio.propose`."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TRANSFORMS", "best_first", "rank_correlation", "ranks", "transform"]
+__all__ = ["TRANSFORMS", "best_first", "in_scores", "rank_correlation", "ranks", "transform"]
 
 Float64 = npt.NDArray[np.float64]
 TRANSFORMS = ("raw", "power", "normal")
@@ -87,3 +87,24 @@ def _yeo_johnson(values: Float64) -> Float64:
         if best is None or likelihood > best[0]:
             best = likelihood, z
     return centred if best is None else best[1]
+
+
+def in_scores(targets: Float64, scores: Float64, predicted: npt.NDArray[Any]) -> Float64:
+    """Predictions `(m,)` as scores: the inverse of the map that made targets of scores, going on straight above the
+    best.
+
+    Args:
+        targets: `(n,)`. scores: `(n,)` that they stand for.
+        predicted: `(m,)`, on the targets' scale.
+    """
+    order = np.argsort(targets, kind="stable")
+    unit = float(np.abs(scores).max()) or 1.0
+    z, y = targets[order], scores[order] / unit
+    out: Float64 = np.interp(predicted, z, y)
+    rise, run = y[-1] - y[len(y) // 2], z[-1] - z[len(z) // 2]
+    above = predicted > z[-1]
+    if above.any() and run > 0:
+        out[above] = y[-1] + (predicted[above].astype(np.float64) - z[-1]) * (rise / run)
+    limit = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        return np.clip(out * unit, -limit, limit)
