@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.training.cache_rows import Rows, check_add, check_fields, check_refresh
+from emb_opt_widgets.training.cache_rows import Rows, check_add, check_fields, check_refresh, resolved
 from emb_opt_widgets.training.duplicates import first_of_each, key_matrix, not_among
 from emb_opt_widgets.training.whole import as_whole
 
@@ -75,6 +75,7 @@ class NegativeCache(nn.Module):
         self.register_buffer("age", torch.zeros(rows, dtype=torch.int32, device=device))
         self.register_buffer("valid", torch.zeros(rows, dtype=torch.bool, device=device))
         self._names = tuple(declared)
+        self._seen_full: tuple[Tensor, int] | None = None
 
     @property
     def data(self) -> Mapping[str, Tensor]:
@@ -117,20 +118,30 @@ class NegativeCache(nn.Module):
         """
         fields = check_fields({n: (tuple(v.shape[1:]), v.dtype) for n, v in self.data.items()}, torch.float32)
         device = self.age.device
-        old = check_refresh(fields, self.capacity, device, refresh, refresh_rows, refresh_mask)
-        new = check_add(fields, self.capacity, device, add, add_mask)
-        if old is not None and old.count:
-            self._refresh(old)
-        if new is not None and new.count:
-            self._add(new)
+        asked = (
+            check_refresh(fields, device, refresh, refresh_rows, refresh_mask),
+            check_add(fields, device, add, add_mask),
+        )
+        if asked != (None, None):
+            full = torch.ones((), dtype=torch.bool, device=device) if self.known_full else self.valid.all()
+            old, new, all_valid = resolved(fields, self.capacity, *asked, full)
+            if old is not None and old.count:
+                self._refresh(old)
+            if new is not None and new.count:
+                self._add(new)
+            self._seen_full = (self.valid, self.valid._version) if all_valid else None
         self.age += 1
 
+    @property
+    def known_full(self) -> bool:
+        """Whether all rows were seen to hold an item, and nobody wrote to `valid` since; looks at no device."""
+        seen = self._seen_full
+        return seen is not None and seen[0] is self.valid and seen[1] == self.valid._version
+
     def _refresh(self, rows: Rows) -> None:
-        assert rows.at is not None
-        last = first_of_each(rows.at.flip(0)).flip(0)
-        at = rows.at[last]
+        at = rows.at
         for name, value in rows.data.items():
-            self.data[name][at] = value[last]
+            self.data[name][at] = value
         if self.refresh_resets_age:
             self.age[at] = -1
         if len(rows.data) == len(self._names):

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from emb_opt_widgets.training.approximate import check_top_k
 from emb_opt_widgets.training.cache import NegativeCache
+from emb_opt_widgets.training.checks import Checks
 from emb_opt_widgets.training.columns import Columns, exclude, freshest_of_each
 from emb_opt_widgets.training.retrieval import GumbelMax
 from emb_opt_widgets.training.terms import (
     Contest,
+    Drawn,
     Transform,
     check_finite,
     check_reduction,
@@ -26,9 +28,13 @@ from emb_opt_widgets.training.terms import (
     draw,
     encode,
     exact,
+    in_batch,
     losses,
+    of_rows,
     own_ids,
     pair_scores,
+    placed,
+    settled,
     transformed,
     working_dtype,
 )
@@ -41,7 +47,8 @@ class CacheLossOutput:
     """What a cache loss returns: attributes, no tuple. The first three are `()`, or `(B,)` with reduction "none".
 
     Attributes:
-        training_loss: (1 − P⁺)(s⁻ − s⁺): descend on this; its value means nothing, and may be negative.
+        training_loss: (1 − P⁺)(s⁻ − s⁺), plus the loss inside the batch where that was asked for: descend on this; its
+            value means nothing, and may be negative.
         interpretable_loss: −log P⁺ against the cache as it stands; no gradient.
         staleness: ‖cached − new embedding‖² / ‖new embedding‖² of what was drawn: 0 for 0/0, inf for x/0; no gradient.
         selected: `(B,)` int64, the row drawn, counted over all sources in ascending name order; −1 where none competed.
@@ -73,6 +80,9 @@ class CacheLoss(nn.Module):
         reduction: "mean", "sum" or "none", over the queries.
         id_field: Field `()` of integer ids. With it a query's own positives do not compete with it, and of several
             copies of an item only the youngest competes; `positive_ids` is then needed.
+        in_batch: Add the softmax cross-entropy of each query's positive among the positives of the batch, weight 1;
+            with `id_field`, other documents that are right for a query do not compete there. A full gradient over
+            few documents beside a drawn one over many: better than either alone.
 
     Raises:
         InputError: `top_k` or `reduction` is not usable.
@@ -87,6 +97,7 @@ class CacheLoss(nn.Module):
         reduction: str = "mean",
         *,
         id_field: str | None = None,
+        in_batch: bool = False,
     ) -> None:
         super().__init__()
         self.embedding_field = embedding_field
@@ -95,6 +106,7 @@ class CacheLoss(nn.Module):
         self.retrieval = retrieval or GumbelMax()
         self.reduction = check_reduction(reduction)
         self.id_field = id_field
+        self.in_batch = bool(in_batch)
 
     def forward(
         self,
@@ -110,39 +122,42 @@ class CacheLoss(nn.Module):
             doc_net: Document tower: all fields of the drawn rows, field to `(m, …)`, to embeddings `(m, D)`.
             queries: `(B, D)`. positives: `(B, D)`, the embedding of each query's item.
             caches: Name to cache, a mapping or an `nn.ModuleDict`; all with the same fields.
-            positive_ids: `(B,)` or `(B, P)` integers, ids of what is right for each query.
+            positive_ids: `(B,)` or `(B, P)` integers, ids of what is right for each query, that of its positive first.
 
         Raises:
             InputError: Something does not fit, is not finite, or the batch is empty.
         """
-        check_towers(queries, positives)
+        checks = Checks()
+        check_towers(queries, positives, checks)
         columns = Columns.of(caches, self.embedding_field, queries)
         own = own_ids(positive_ids, queries, self.id_field)
         dtype = working_dtype(queries, positives, columns.caches[0].data[self.embedding_field])
         with exact(queries):
-            positive = pair_scores(queries.to(dtype), positives.to(dtype), self.score_transform)
-            among = self._contest(columns, queries.detach().to(dtype), own)
-            selected = draw(among, self.retrieval)
-        found = selected >= 0
-        data = columns.take(selected[found])
-        fresh = encode(doc_net, data, queries)
+            left, right = queries.to(dtype), positives.to(dtype)
+            positive = pair_scores(left, right, self.score_transform, checks)
+            beside = in_batch(left, right, self.score_transform, own, 0, checks) if self.in_batch else None
+            among = self._contest(columns, left.detach(), own, checks)
+            rows = settled(among, checks)
+            selected = draw(among, self.retrieval, rows, checks)
+        data = columns.take(of_rows(selected, rows))
+        fresh = encode(doc_net, data, queries, checks)
         with exact(queries):
-            negative = pair_scores(queries[found].to(dtype), fresh.to(dtype), self.score_transform)
-            stale = data[self.embedding_field].to(dtype)
-            out = losses(positive, negative, among.logsum, stale, fresh.to(dtype), found, self.reduction)
-        embeddings = fresh.new_zeros(queries.shape)
-        embeddings[found] = fresh.detach()
+            negative = pair_scores(of_rows(left, rows), fresh.to(dtype), self.score_transform, checks)
+            drawn = Drawn(rows, negative, data[self.embedding_field].to(dtype), fresh.to(dtype))
+            out = losses(positive, among.logsum, drawn, self.reduction, beside)
+        checks.settle()
+        embeddings = placed(fresh.detach(), rows, fresh.new_zeros(queries.shape))
         refresh = columns.refresh(selected, embeddings)
         return CacheLossOutput(out.training, out.interpretable, out.staleness, selected, refresh)
 
     @torch.no_grad()
-    def _contest(self, columns: Columns, queries: Tensor, own: Tensor | None) -> Contest:
+    def _contest(self, columns: Columns, queries: Tensor, own: Tensor | None, checks: Checks) -> Contest:
         scores = transformed(columns.scores(queries), self.score_transform)
         if own is None or self.id_field is None:
-            exclude(scores, columns.valid)
+            exclude(scores, None if columns.full else columns.valid)
         else:
             ids = columns.ids(self.id_field)
             exclude(scores, freshest_of_each(ids, columns.age, columns.valid), ids, own)
         among = contest(scores, self.top_k)
-        check_finite(among.logsum)
+        check_finite(among.logsum, checks)
         return among

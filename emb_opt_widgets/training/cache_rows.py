@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.whole import as_whole
 
-__all__ = ["Field", "Rows", "check_add", "check_fields", "check_refresh"]
+__all__ = ["Asked", "Field", "Rows", "check_add", "check_fields", "check_refresh", "resolved"]
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,27 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What an update asks for, masked rows included.
+
+    Attributes:
+        data: Field to `(m, …)`, as given. count: m. at: `(m,)` int64, the rows they go to; None: the cache chooses.
+        mask: `(m,)` bool, which of them to take; None: all.
+    """
+
+    data: dict[str, Tensor]
+    count: int
+    at: Tensor | None = None
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """The unmasked rows of an update.
 
     Attributes:
         data: Field to `(m, …)`, in the cache's types. count: m.
-        at: `(m,)` int64, the rows they go to; None where the cache chooses.
+        at: `(m,)` int64, the rows they go to, each once; None where the cache chooses.
     """
 
     data: dict[str, Tensor]
@@ -73,8 +92,8 @@ def _field(name: str, given: Any, dtype: torch.dtype) -> Field:
 
 
 def check_add(
-    fields: Mapping[str, Field], capacity: int, device: torch.device, add: Mapping[str, Any] | None, mask: Any
-) -> Rows | None:
+    fields: Mapping[str, Field], device: torch.device, add: Mapping[str, Any] | None, mask: Any
+) -> Asked | None:
     """New items, or None where nothing is to be added."""
     if add is None:
         if mask is not None:
@@ -83,19 +102,10 @@ def check_add(
     if not isinstance(add, Mapping) or set(add) != set(fields):
         raise InputError("New items need every field", expected=_names(fields), got=_names(add))
     values, count = _values(fields, device, add)
-    keep = _mask("add_mask", mask, count, device)
-    rows = _kept(fields, values, keep, count)
-    if rows.count > capacity:
-        raise InputError(
-            "More new items than the cache has rows", expected=f"at most {capacity}", got=rows.count,
-            hint="Make the cache larger, or mask some items",
-        )  # fmt: skip
-    return rows
+    return Asked(values, count, None, _mask("add_mask", mask, count, device))
 
 
-def check_refresh(
-    fields: Mapping[str, Field], capacity: int, device: torch.device, refresh: Any, at: Any, mask: Any
-) -> Rows | None:
+def check_refresh(fields: Mapping[str, Field], device: torch.device, refresh: Any, at: Any, mask: Any) -> Asked | None:
     """New values for rows, or None where nothing is to be refreshed."""
     if (refresh is None) != (at is None):
         raise InputError("refresh and refresh_rows belong together", hint="Pass both, or neither")
@@ -112,15 +122,72 @@ def check_refresh(
     rows = torch.as_tensor(at, device=device)
     if rows.shape != (count,) or (rows.numel() and not _integral(rows)):
         raise InputError("Wrong refresh_rows", expected=f"({count},) integers", got=f"{tuple(rows.shape)} {rows.dtype}")
-    keep = _mask("refresh_mask", mask, count, device)
-    rows = rows.long() if keep is None else rows[keep].long()
-    if rows.numel() and (int(rows.min()) < 0 or int(rows.max()) >= capacity):
+    return Asked(values, count, rows.long(), _mask("refresh_mask", mask, count, device))
+
+
+def resolved(
+    fields: Mapping[str, Field], capacity: int, refresh: Asked | None, add: Asked | None, valid: Tensor
+) -> tuple[Rows | None, Rows | None, bool]:
+    """The rows that are meant, of both, and whether all rows are valid: one read from the device.
+
+    Args:
+        fields: The cache's. capacity: Its rows. refresh, add: What is asked for. valid: `()` bool.
+
+    Raises:
+        InputError: Unmasked rows lie outside, are more than there are, or do not fit into the fields' types.
+    """
+    parts = [valid.reshape(1).long()]
+    for asked in (refresh, add):
+        if asked is not None:
+            parts += [part.long() for part in (asked.at, asked.mask) if part is not None]
+    read = torch.cat(parts).cpu().numpy()
+    full, read = bool(read[0]), read[1:]
+    old = new = None
+    if refresh is not None:
+        at, read = read[: refresh.count], read[refresh.count :]
+        keep, read = _kept_of(refresh, read)
+        old = _refreshed(fields, capacity, refresh, at, keep)
+    if add is not None:
+        keep, _ = _kept_of(add, read)
+        new = _taken(fields, add, np.flatnonzero(keep))
+        if new.count > capacity:
+            raise InputError(
+                "More new items than the cache has rows", expected=f"at most {capacity}", got=new.count,
+                hint="Make the cache larger, or mask some items",
+            )  # fmt: skip
+    return old, new, full
+
+
+def _kept_of(asked: Asked, read: Array) -> tuple[Array, Array]:
+    """Which rows are unmasked, and what is left of what was read."""
+    if asked.mask is None:
+        return np.ones(asked.count, np.bool_), read
+    return read[: asked.count].astype(np.bool_), read[asked.count :]
+
+
+def _refreshed(fields: Mapping[str, Field], capacity: int, asked: Asked, at: Array, keep: Array) -> Rows:
+    chosen = np.flatnonzero(keep)
+    meant = at[chosen]
+    if len(meant) and (meant.min() < 0 or meant.max() >= capacity):
         raise InputError(
             "refresh_rows that are not masked lie outside the cache", expected=f"0 to {capacity - 1}",
-            got=f"{int(rows.min())} to {int(rows.max())}",
+            got=f"{meant.min()} to {meant.max()}",
         )  # fmt: skip
-    kept = _kept(fields, values, keep, count)
-    return Rows(kept.data, kept.count, rows)
+    _, last = np.unique(meant[::-1], return_index=True)
+    chosen = np.sort(chosen[::-1][last])
+    rows = _taken(fields, asked, chosen)
+    assert asked.at is not None
+    return Rows(rows.data, rows.count, torch.from_numpy(at[chosen]).to(asked.at.device))
+
+
+def _taken(fields: Mapping[str, Field], asked: Asked, chosen: Array) -> Rows:
+    device = next(iter(asked.data.values())).device
+    at = None if len(chosen) == asked.count else torch.from_numpy(chosen).to(device)
+    data = {
+        name: _converted(name, value if at is None else value[at], fields[name].dtype)
+        for name, value in asked.data.items()
+    }
+    return Rows(data, len(chosen))
 
 
 def _names(given: Any) -> str:
@@ -157,16 +224,8 @@ def _mask(name: str, mask: Any, count: int, device: torch.device) -> Tensor | No
     return out.bool()
 
 
-def _kept(fields: Mapping[str, Field], values: Mapping[str, Tensor], keep: Tensor | None, count: int) -> Rows:
-    data = {
-        name: _converted(name, value if keep is None else value[keep], fields[name].dtype)
-        for name, value in values.items()
-    }
-    return Rows(data, count if keep is None else int(keep.sum()))
-
-
 def _converted(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
-    if value.dtype == dtype or not value.numel():
+    if not value.numel() or torch.promote_types(value.dtype, dtype) == dtype:
         return value.to(dtype)
     if not torch.can_cast(value.dtype, dtype):
         raise InputError(f"Rows of {name!r} have the wrong type", expected=str(dtype), got=value.dtype)

@@ -1,23 +1,24 @@
-"""Exchange between the processes of a group: facts, ragged batches, rows. Knows no losses; gloo and NCCL alike.
+"""Exchange between the processes of a group: ragged rows, words, sums. Knows no losses; gloo and NCCL alike.
 
-Tensors travel as bytes, so every type arrives bit for bit.
+Tensors travel as bytes, several in one go, so every type arrives bit for bit, and nothing is pickled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from emb_opt_widgets.errors import InputError, StateError
 
-__all__ = ["Peers"]
+__all__ = ["Peers", "as_words", "from_words", "raise_for"]
 
-T = TypeVar("T")
+_ALIGNED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,67 +50,99 @@ class Peers:
             raise StateError("This process is not in the group", hint="Call the loss in the group's processes only")
         return cls(group, rank, dist.get_world_size(group))
 
-    def facts(self, mine: Any) -> list[Any]:
-        """What each process says, by rank."""
-        out: list[Any] = [None] * self.size
-        dist.all_gather_object(out, mine, group=self.group)
-        return out
-
-    def together(self, work: Callable[[], T]) -> T:
-        """Do local work that may fail; where it fails in one process, all raise, and nobody waits for it.
-
-        Raises:
-            Exception: What was raised here.
-            InputError: It failed elsewhere only.
-        """
-        error: Exception | None = None
-        try:
-            out = work()
-        except Exception as raised:
-            error = raised
-        problems = self.facts(None if error is None else f"{type(error).__name__}: {error}")
-        if error is not None:
-            raise error
-        for rank, problem in enumerate(problems):
-            if problem is not None:
-                raise InputError(
-                    f"Process {rank} failed: {problem}", hint="The processes go on together, or not at all"
-                )
-        return out
-
-    def gather(self, mine: Tensor, counts: list[int]) -> list[Tensor]:
-        """Every process' rows, by rank.
+    def share(self, *parts: tuple[Tensor, Sequence[int] | None]) -> list[list[Tensor]]:
+        """Every process' rows of several tensors, in one exchange.
 
         Args:
-            mine: `(counts[rank], …)`; all but the first size is the same everywhere.
-            counts: Rows of each process.
-        """
-        padded = mine.new_zeros(max(counts), *mine.shape[1:])
-        padded[: len(mine)] = mine
-        sent = _bytes(padded)
-        received = [torch.empty_like(sent) for _ in counts]
-        dist.all_gather(received, sent, group=self.group)
-        return [_values(part, padded)[:count] for part, count in zip(received, counts)]
-
-    def merge(self, mine: Tensor, owned: Tensor) -> Tensor:
-        """Rows of which each process owns some, put together everywhere.
-
-        Args:
-            mine: `(n, …)`; what is not owned is ignored. owned: `(n,)` bool; each row is owned by one process at most.
+            parts: Tensors `(counts[rank], …)`, all but the first size the same everywhere, and the rows of each
+                process; None: everywhere as many as here.
 
         Returns:
-            `(n, …)`, zero where nobody owns a row.
+            For each part its rows by rank.
         """
-        kept = torch.zeros_like(mine)
-        kept[owned] = mine[owned]
-        sent = _bytes(kept)
-        dist.all_reduce(sent, group=self.group)
-        return _values(sent, kept)
+        padded = [_padded(mine, len(mine) if counts is None else max(counts)) for mine, counts in parts]
+        packed = [_bytes(part) for part in padded]
+        sent = torch.cat(packed)
+        received = [torch.empty_like(sent) for _ in range(self.size)]
+        dist.all_gather(received, sent, group=self.group)
+        out: list[list[Tensor]] = []
+        start = 0
+        for (mine, counts), whole, each in zip(parts, padded, packed):
+            rows = [len(mine)] * self.size if counts is None else counts
+            values = [_values(one[start : start + len(each)], whole) for one in received]
+            out.append([value[:count] for value, count in zip(values, rows)])
+            start += len(each)
+        return out
+
+    def swap(self, parts: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:
+        """Send each process its rows of several tensors, and take this one's from all, in one exchange.
+
+        Args:
+            parts: `(sum(counts), …)` each, rows for process 0 first. counts: Rows meant for each process.
+
+        Returns:
+            For each part `(size, counts[rank], …)`, by the process it came from.
+        """
+        n = sum(counts)
+        packed = [_bytes_of_rows(part, n) for part in parts]
+        sent = torch.cat(packed, dim=1)
+        mine = counts[self.rank]
+        received = sent.new_empty(self.size * mine, sent.shape[1])
+        dist.all_to_all_single(received, sent, [mine] * self.size, list(counts), group=self.group)
+        out, start = [], 0
+        for part, each in zip(parts, packed):
+            width = each.shape[1]
+            value = received[:, start : start + width].contiguous().view(part.dtype)
+            out.append(value.reshape(self.size, mine, *part.shape[1:]))
+            start += width
+        return out
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of everyone's values, in place."""
+        dist.all_reduce(values, group=self.group)
+        return values
+
+
+def as_words(text: str, size: int) -> Tensor:
+    """`(size,)` uint8: a text, cut to fit."""
+    raw = text.encode()[:size]
+    return torch.frombuffer(bytearray(raw.ljust(size, b"\0")), dtype=torch.uint8)
+
+
+def from_words(words: npt.NDArray[np.uint8]) -> str:
+    """The text."""
+    return words.tobytes().rstrip(b"\0").decode(errors="ignore")
+
+
+def raise_for(said: Sequence[str], rank: int) -> None:
+    """Raise where another process says what went wrong with it.
+
+    Raises:
+        InputError: One did.
+    """
+    for other, text in enumerate(said):
+        if text and other != rank:
+            raise InputError(f"Process {other} failed: {text}", hint="The processes go on together, or not at all")
+
+
+def _padded(mine: Tensor, rows: int) -> Tensor:
+    if len(mine) == rows:
+        return mine
+    out = mine.new_zeros(rows, *mine.shape[1:])
+    out[: len(mine)] = mine
+    return out
 
 
 def _bytes(tensor: Tensor) -> Tensor:
-    return tensor.contiguous().reshape(-1).view(torch.uint8)
+    flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+    rest = -len(flat) % _ALIGNED
+    return flat if not rest else torch.cat([flat, flat.new_zeros(rest)])
 
 
 def _values(sent: Tensor, like: Tensor) -> Tensor:
-    return sent.view(like.dtype).reshape(like.shape)
+    size = like.numel() * like.element_size()
+    return sent[:size].contiguous().view(like.dtype).reshape(like.shape)
+
+
+def _bytes_of_rows(part: Tensor, n: int) -> Tensor:
+    return part.detach().contiguous().reshape(n, -1).view(torch.uint8)

@@ -90,6 +90,11 @@ class Columns:
         return torch.cat([cache.valid for cache in self.caches])
 
     @property
+    def full(self) -> bool:
+        """Whether every column is known to hold an item, without a look at the device."""
+        return all(cache.known_full for cache in self.caches)
+
+    @property
     def age(self) -> Tensor:
         """`(N,)` int32."""
         return torch.cat([cache.age for cache in self.caches])
@@ -122,11 +127,15 @@ class Columns:
 
     def take(self, columns: Tensor) -> dict[str, Tensor]:
         """All fields of the given columns `(m,)`, `(m, …)` each; they are copies."""
-        out = {name: value.new_empty(len(columns), *value.shape[1:]) for name, value in self.caches[0].data.items()}
+        if len(self.caches) == 1:
+            return {name: value[columns] for name, value in self.caches[0].data.items()}
+        out: dict[str, Tensor] = {}
         for start, cache in zip(self.starts, self.caches):
-            mine = (columns >= start) & (columns < start + cache.capacity)
+            rows, mine = (columns - start).clamp(0, cache.capacity - 1), columns >= start
             for name, value in cache.data.items():
-                out[name][mine] = value[columns[mine] - start]
+                found = value[rows]
+                shown = mine.reshape(-1, *[1] * (value.dim() - 1))
+                out[name] = torch.where(shown, found, out[name]) if name in out else found
         return out
 
     def refresh(self, columns: Tensor, embeddings: Tensor) -> dict[str, dict[str, Any]]:
@@ -151,20 +160,21 @@ def _broken(value: Tensor) -> bool:
 
 def freshest_of_each(ids: Tensor, age: Tensor, valid: Tensor) -> Tensor:
     """Which columns hold the youngest copy of their item, among equals the lowest; all `(N,)`."""
-    out = torch.zeros_like(valid)
-    columns = valid.nonzero().squeeze(1)
-    columns = columns[torch.sort(age[columns], stable=True).indices]
-    out[columns[first_of_each(ids[columns])]] = True
-    return out
+    by_age = torch.sort(age.masked_fill(~valid, torch.iinfo(age.dtype).max), stable=True).indices
+    first = torch.empty_like(valid)
+    first[by_age] = first_of_each(ids[by_age])
+    return first & valid
 
 
-def exclude(scores: Tensor, competing: Tensor, ids: Tensor | None = None, positive_ids: Tensor | None = None) -> Tensor:
+def exclude(
+    scores: Tensor, competing: Tensor | None, ids: Tensor | None = None, positive_ids: Tensor | None = None
+) -> Tensor:
     """Set scores to −inf, in place, where a column does not compete, or has the id of the query's own positive.
 
     Args:
-        scores: `(B, N)`. competing: `(N,)` bool. ids: `(N,)` int64. positive_ids: `(B, P)` int64.
+        scores: `(B, N)`. competing: `(N,)` bool; None: all. ids: `(N,)` int64. positive_ids: `(B, P)` int64.
     """
-    if not bool(competing.all()):
+    if competing is not None:
         scores.masked_fill_(~competing, -math.inf)
     if ids is not None and positive_ids is not None:
         for own in positive_ids.unbind(1):

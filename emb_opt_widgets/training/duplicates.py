@@ -77,5 +77,5 @@ def first_of_each(keys: Tensor) -> Tensor:
     ordered, order = torch.sort(keys, stable=True)
     begins = torch.ones_like(out)
     begins[1:] = ordered[1:] != ordered[:-1]
-    out[order[begins]] = True
+    out[order] = begins
     return out

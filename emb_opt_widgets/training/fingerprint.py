@@ -20,9 +20,10 @@ from emb_opt_widgets.training.transform import Temperature
 
 __all__ = ["differences", "name_of", "options_of"]
 
-_CACHE = ("embedding_field", "score_transform", "top_k", "retrieval", "reduction", "id_field")
+_CACHE = ("embedding_field", "score_transform", "top_k", "retrieval", "reduction", "id_field", "in_batch")
+_LATER = ("in_batch", "symmetric")  # told where they are on: files of before know nothing of them
 _TOLD: dict[type, tuple[str, ...]] = {
-    RetrievalLoss: ("temperature", "num_hard_negatives", "remove_accidental_hits", "reduction"),
+    RetrievalLoss: ("temperature", "num_hard_negatives", "remove_accidental_hits", "reduction", "symmetric"),
     CacheLoss: _CACHE,
     ShardedCacheLoss: _CACHE,
     GumbelMax: ("inverse_temperature",),
@@ -42,6 +43,8 @@ def options_of(part: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name in told:
         value = getattr(part, name)
+        if name in _LATER and not value:
+            continue
         out[name] = _plain(value)
         out |= {f"{name}.{inner}": plain for inner, plain in options_of(value).items()}
     return out

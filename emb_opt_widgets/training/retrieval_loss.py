@@ -6,12 +6,14 @@ Knows scores, not towers: what it is given are embeddings.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.training.checks import Checks
 from emb_opt_widgets.training.ids import as_codes
 from emb_opt_widgets.training.whole import as_whole
 
@@ -36,6 +38,8 @@ class RetrievalLoss(torch.nn.Module):
             columns. None or 0: all.
         remove_accidental_hits: Mask other candidates with the id of the query's own; needs `candidate_ids`.
         reduction: "sum"; "mean", the sum over the number of queries; or "none", `(B,)`.
+        symmetric: The mean of this loss and of the one the other way round: each query's own candidate looks for its
+            query among the queries of the batch. The sampling correction is the same for all of these, and cancels.
 
     Raises:
         InputError: An argument is not usable.
@@ -47,10 +51,14 @@ class RetrievalLoss(torch.nn.Module):
         num_hard_negatives: int | None = None,
         remove_accidental_hits: bool = False,
         reduction: str = "sum",
+        *,
+        symmetric: bool = False,
     ) -> None:
         super().__init__()
         if temperature is not None:
-            _check_temperature(temperature)
+            checks = Checks()
+            _check_temperature(temperature, checks)
+            checks.settle()
         if num_hard_negatives is not None and as_whole(num_hard_negatives, 0) is None:
             raise InputError(
                 "num_hard_negatives is not usable",
@@ -65,6 +73,7 @@ class RetrievalLoss(torch.nn.Module):
         self.num_hard_negatives = None if num_hard_negatives is None else int(num_hard_negatives)
         self.remove_accidental_hits = remove_accidental_hits
         self.reduction = reduction
+        self.symmetric = bool(symmetric)
 
     def forward(
         self,
@@ -93,22 +102,35 @@ class RetrievalLoss(torch.nn.Module):
             InputError: Shapes that do not fit, an empty batch, a NaN embedding, probability or weight, a temperature
                 that is not above 0, a masked positive.
         """
-        _check_embeddings(queries, candidates)
+        checks = Checks()
+        _check_embeddings(queries, candidates, checks)
         scores = _products(queries, candidates)
         if self.temperature is not None:
-            _check_temperature(self.temperature)
+            _check_temperature(self.temperature, checks)
             scores = scores / self.temperature
         if candidate_sampling_probability is not None:
-            scores = scores - _log_probability(candidate_sampling_probability, scores)
-        masked = self._masked(scores, candidate_ids, score_mask)
+            scores = scores - _log_probability(candidate_sampling_probability, scores, checks)
+        masked = self._masked(scores, candidate_ids, score_mask, checks)
+        weight = _checked_weight(sample_weight, scores, checks)
+        checks.settle()
         if masked is not None:
             scores = scores.masked_fill(masked, -math.inf)
+        losses = self._own(scores)
+        if self.symmetric:
+            losses = (losses + self._own(scores[:, : len(scores)].T)) / 2
+        losses = losses if weight is None else losses * weight
+        if self.reduction == "none":
+            return losses
+        return losses.sum() if self.reduction == "sum" else losses.mean()
+
+    def _own(self, scores: torch.Tensor) -> torch.Tensor:
+        """`(B,)`, cross-entropy of column i in row i."""
         if self.num_hard_negatives:
             scores = _keep_hardest(scores, self.num_hard_negatives)
         own = torch.arange(len(scores), device=scores.device)
-        return self._reduced(F.cross_entropy(scores, own, reduction="none"), sample_weight)
+        return F.cross_entropy(scores, own, reduction="none")
 
-    def _masked(self, scores: torch.Tensor, candidate_ids: Any, score_mask: Any) -> torch.Tensor | None:
+    def _masked(self, scores: torch.Tensor, candidate_ids: Any, score_mask: Any, checks: Checks) -> torch.Tensor | None:
         masked = None
         ids = None if candidate_ids is None else as_codes(candidate_ids, scores.shape[1], "candidate_ids")
         if self.remove_accidental_hits:
@@ -121,47 +143,43 @@ class RetrievalLoss(torch.nn.Module):
             ids = ids.to(scores.device)
             masked = (ids[None, :] == ids[: len(scores), None]) & ~_own(scores)
         if score_mask is not None:
-            hidden = ~_checked_mask(score_mask, scores)
+            hidden = ~_checked_mask(score_mask, scores, checks)
             masked = hidden if masked is None else masked | hidden
         return masked
-
-    def _reduced(self, losses: torch.Tensor, sample_weight: Any) -> torch.Tensor:
-        if sample_weight is not None:
-            weight = torch.as_tensor(sample_weight, dtype=losses.dtype, device=losses.device)
-            if weight.shape not in ((len(losses),), (len(losses), 1)):
-                raise InputError(
-                    "sample_weight has the wrong shape", expected=f"({len(losses)},)", got=tuple(weight.shape)
-                )
-            if not bool(torch.isfinite(weight).all()):
-                raise InputError("sample_weight is not finite", expected="finite numbers", got="NaN or infinity")
-            losses = losses * weight.reshape(-1)
-        if self.reduction == "none":
-            return losses
-        return losses.sum() if self.reduction == "sum" else losses.mean()
 
     def extra_repr(self) -> str:
         """The arguments, for `repr`."""
         return (
             f"temperature={self.temperature}, num_hard_negatives={self.num_hard_negatives}, "
             f"remove_accidental_hits={self.remove_accidental_hits}, reduction={self.reduction!r}"
+            f"{', symmetric=True' if self.symmetric else ''}"
         )
 
 
-def _check_temperature(temperature: float | torch.Tensor) -> None:
-    try:
-        value = float(temperature.detach() if isinstance(temperature, torch.Tensor) else temperature)
-    except (TypeError, ValueError, RuntimeError):
-        value = math.nan
-    if isinstance(temperature, bool) or not 0 < value < math.inf:
-        raise InputError(
+def _check_temperature(temperature: float | torch.Tensor, checks: Checks) -> None:
+    def error() -> InputError:
+        return InputError(
             "temperature is not usable",
             expected="a finite number above 0",
             got=repr(temperature),
             hint="A learned temperature stays above 0 as exp of a parameter: put it into the query tower",
         )
 
+    if isinstance(temperature, torch.Tensor):
+        if temperature.numel() != 1:
+            raise error()
+        value = temperature.detach().reshape(())
+        checks.note(~((value > 0) & value.isfinite()), error)
+        return
+    try:
+        fine = not isinstance(temperature, bool) and 0 < float(temperature) < math.inf
+    except (TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise error()
 
-def _check_embeddings(queries: torch.Tensor, candidates: torch.Tensor) -> None:
+
+def _check_embeddings(queries: torch.Tensor, candidates: torch.Tensor, checks: Checks) -> None:
     for name, value, ranks in (("queries", queries, (2, 3)), ("candidates", candidates, (2,))):
         if not isinstance(value, torch.Tensor) or not value.is_floating_point() or value.ndim not in ranks:
             wanted = "(B, D) or (B, H, D)" if name == "queries" else "(C, D)"
@@ -178,12 +196,15 @@ def _check_embeddings(queries: torch.Tensor, candidates: torch.Tensor) -> None:
             expected=f"at least {len(queries)} candidates, row i for query i",
             got=len(candidates),
         )
-    for name, value in (("queries", queries), ("candidates", candidates)):
-        if bool(value.isnan().any()):
-            raise InputError(f"The {name} are not all numbers", hint="Look at the tower and the learning rate")
     if queries.device != candidates.device:
         got = f"{queries.device} and {candidates.device}"
         raise InputError("queries and candidates are on different devices", expected="the same device", got=got)
+    for name, value in (("queries", queries), ("candidates", candidates)):
+        checks.note(value.isnan().any(), partial(_not_numbers, name))
+
+
+def _not_numbers(name: str) -> InputError:
+    return InputError(f"The {name} are not all numbers", hint="Look at the tower and the learning rate")
 
 
 def _products(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
@@ -194,7 +215,7 @@ def _products(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
     return scores if queries.ndim == 2 else scores.amax(1)
 
 
-def _log_probability(probability: Any, scores: torch.Tensor) -> torch.Tensor:
+def _log_probability(probability: Any, scores: torch.Tensor, checks: Checks) -> torch.Tensor:
     given = torch.as_tensor(probability, dtype=scores.dtype, device=scores.device)
     if given.shape != (scores.shape[1],):
         raise InputError(
@@ -202,12 +223,27 @@ def _log_probability(probability: Any, scores: torch.Tensor) -> torch.Tensor:
             expected=f"({scores.shape[1]},), one for each candidate",
             got=tuple(given.shape),
         )
-    if bool(given.isnan().any()):
-        raise InputError("candidate_sampling_probability is not usable", expected="numbers", got="NaN")
+    checks.note(
+        given.isnan().any(),
+        lambda: InputError("candidate_sampling_probability is not usable", expected="numbers", got="NaN"),
+    )
     return given.clamp(_LEAST_PROBABILITY, 1.0).log()
 
 
-def _checked_mask(mask: Any, scores: torch.Tensor) -> torch.Tensor:
+def _checked_weight(sample_weight: Any, scores: torch.Tensor, checks: Checks) -> torch.Tensor | None:
+    if sample_weight is None:
+        return None
+    weight = torch.as_tensor(sample_weight, dtype=scores.dtype, device=scores.device)
+    if weight.shape not in ((len(scores),), (len(scores), 1)):
+        raise InputError("sample_weight has the wrong shape", expected=f"({len(scores)},)", got=tuple(weight.shape))
+    checks.note(
+        ~weight.isfinite().all(),
+        lambda: InputError("sample_weight is not finite", expected="finite numbers", got="NaN or infinity"),
+    )
+    return weight.reshape(-1)
+
+
+def _checked_mask(mask: Any, scores: torch.Tensor, checks: Checks) -> torch.Tensor:
     shown = torch.as_tensor(mask, device=scores.device)
     if shown.dtype != torch.bool or shown.shape != scores.shape:
         raise InputError(
@@ -216,13 +252,15 @@ def _checked_mask(mask: Any, scores: torch.Tensor) -> torch.Tensor:
             got=f"{shown.dtype} of shape {tuple(shown.shape)}",
         )
     own = shown.diagonal()
-    if not bool(own.all()):
-        raise InputError(
+    checks.note(
+        ~own.all(),
+        lambda: InputError(
             "score_mask hides a query's own candidate",
             expected="True at (i, i)",
             got=f"False for query {int((~own).nonzero()[0])}",
             hint="Leave such queries out of the batch",
-        )
+        ),
+    )
     return shown
 
 

@@ -5,11 +5,13 @@ Knows the exchange; the terms are those of the loss in one process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -18,11 +20,14 @@ from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.approximate import check_top_k
 from emb_opt_widgets.training.cache import NegativeCache
 from emb_opt_widgets.training.cache_loss import CacheLossOutput
-from emb_opt_widgets.training.collectives import Peers
+from emb_opt_widgets.training.checks import Checks
+from emb_opt_widgets.training.collectives import Peers, as_words, from_words
 from emb_opt_widgets.training.columns import Columns, exclude, freshest_of_each
 from emb_opt_widgets.training.retrieval import GumbelMax, Retrieval
 from emb_opt_widgets.training.terms import (
     Contest,
+    Drawn,
+    Losses,
     Transform,
     check_finite,
     check_reduction,
@@ -31,23 +36,33 @@ from emb_opt_widgets.training.terms import (
     draw,
     encode,
     exact,
+    in_batch,
     losses,
+    of_rows,
     own_ids,
     pair_scores,
+    placed,
+    settled,
     transformed,
     working_dtype,
 )
+from emb_opt_widgets.training.trouble import TEXT, Trouble
 
 __all__ = ["ShardedCacheLoss"]
+
+_FORM = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class _Local:
-    """What this process brings: caches, ids of the queries' own positives, the type of the scores, s⁺ `(B,)`."""
+    """What this process brings: caches, ids of the queries' own positives, the type of the scores, q and p `(B, D)` in
+    it, s⁺ `(B,)`."""
 
     columns: Columns
     own: Tensor | None
     dtype: torch.dtype
+    queries: Tensor
+    positives: Tensor
     positive: Tensor
 
 
@@ -60,28 +75,49 @@ class _Batch:
     begins: list[int]
     row_begins: list[int]
 
-    @classmethod
-    def of(cls, peers: Peers, queries: Tensor, columns: Columns) -> _Batch:
-        sizes = peers.facts((len(queries), columns.n))
-        counts, rows = [size[0] for size in sizes], [size[1] for size in sizes]
-        return cls(peers, counts, [0, *accumulate(counts)], [0, *accumulate(rows)])
-
     @property
     def mine(self) -> slice:
         return slice(self.begins[self.peers.rank], self.begins[self.peers.rank + 1])
 
-    def gather(self, rows: Tensor) -> Tensor:
-        """`(ΣB, …)` of everyone's `(B, …)`."""
-        return torch.cat(self.peers.gather(rows, self.counts))
+    @property
+    def rows(self) -> list[int]:
+        return [end - begin for begin, end in pairwise(self.row_begins)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    """What was drawn: for all queries the shard (−1: none) and this shard's own column; log-sum-exp for local ones."""
+class _Everyone:
+    """What all brought: queries `(ΣB, D)`, positives where they are negatives of others, ids of own positives, and for
+    ids the id, age and validity of all shards' rows."""
+
+    queries: Tensor
+    positives: Tensor | None
+    own: Tensor | None
+    rows: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """For the local queries: the shard (−1: none), its column, log-sum-exp over all shards, which queries drew one
+    (None: all), and the fields of what they drew."""
 
     shard: Tensor
     column: Tensor
     logsum: Tensor
+    rows: Tensor | None
+    data: dict[str, Tensor]
+
+
+class _Gathered(torch.autograd.Function):
+    """All processes' rows, of which this one's carry the gradient of everyone's use of them."""
+
+    @staticmethod
+    def forward(ctx: Any, mine: Tensor, everyone: Tensor, where: slice, peers: Peers) -> Tensor:
+        ctx.where, ctx.peers = where, peers
+        return everyone.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        return ctx.peers.sum(gradient.contiguous().clone())[ctx.where], None, None, None
 
 
 class ShardedCacheLoss(nn.Module):
@@ -102,6 +138,9 @@ class ShardedCacheLoss(nn.Module):
             a shard is worth; for a plain callable it is the log-sum-exp, which is right for draws from the softmax.
         reduction: "mean", "sum" or "none", over the local queries.
         id_field: As in `CacheLoss`; copies are found across shards too.
+        in_batch: As in `CacheLoss`, over the positives of all processes; they carry the gradient of everyone's use.
+
+    A call takes four exchanges (one more goes back with the gradient of `in_batch`), none of them pickled.
 
     Raises:
         InputError: `top_k` or `reduction` is not usable.
@@ -117,6 +156,7 @@ class ShardedCacheLoss(nn.Module):
         reduction: str = "mean",
         *,
         id_field: str | None = None,
+        in_batch: bool = False,
     ) -> None:
         super().__init__()
         self.process_group = process_group
@@ -126,6 +166,7 @@ class ShardedCacheLoss(nn.Module):
         self.retrieval = retrieval or GumbelMax()
         self.reduction = check_reduction(reduction)
         self.id_field = id_field
+        self.in_batch = bool(in_batch)
 
     def forward(
         self,
@@ -142,24 +183,53 @@ class ShardedCacheLoss(nn.Module):
             StateError: There is no process group.
         """
         peers = Peers.of(self.process_group)
-        local = peers.together(lambda: self._local(peers, queries, positives, caches, positive_ids))
-        _agree(peers.facts(self._form(local, queries, positives)))
-        batch = _Batch.of(peers, queries, local.columns)
-        with exact(queries):
-            choice = self._choose(batch, local, queries.detach().to(local.dtype))
-        found = (choice.shard >= 0)[batch.mine]
-        data = {name: rows[batch.mine][found] for name, rows in _fetch(batch, local.columns, choice).items()}
-        fresh = peers.together(lambda: encode(doc_net, data, queries))
-        embeddings = torch.zeros_like(queries, dtype=local.dtype)
-        embeddings[found] = fresh.detach().to(local.dtype)
-        owned = torch.where(choice.shard == peers.rank, choice.column, -1)
-        refresh = local.columns.refresh(owned, batch.gather(embeddings))
-        selected = _selected(batch, choice)
-        with exact(queries):
-            new, stale = fresh.to(local.dtype), data[self.embedding_field].to(local.dtype)
-            negative = pair_scores(queries[found].to(local.dtype), new, self.score_transform)
-            out = losses(local.positive, negative, choice.logsum, stale, new, found, self.reduction)
+        trouble = Trouble(queries.device if isinstance(queries, Tensor) else torch.device("cpu"))
+        local, batch = self._met(peers, trouble, queries, positives, caches, positive_ids)
+        everyone = self._shared(batch, local)
+        found = self._drawn(batch, local, everyone, trouble)
+        out, fresh = None, None
+        with trouble.kept():
+            fresh, out = self._losses(doc_net, batch, local, everyone, found, trouble.checks)
+        blank = torch.zeros_like(local.queries)
+        embeddings = blank if fresh is None else placed(fresh, found.rows, blank)
+        shared = peers.share(
+            (embeddings, batch.counts), (found.shard, batch.counts), (found.column, batch.counts),
+            (trouble.told(), None),
+        )  # fmt: skip
+        trouble.settle(torch.stack(shared[3]).cpu().numpy(), peers.rank)
+        assert out is not None
+        shards, columns = torch.cat(shared[1]), torch.cat(shared[2])
+        owned = torch.where(shards == peers.rank, columns, -1)
+        refresh = local.columns.refresh(owned, torch.cat(shared[0]))
+        begins = torch.tensor(batch.row_begins, device=owned.device)
+        selected = torch.where(found.shard >= 0, found.column + begins[found.shard.clamp(min=0)], found.shard)
         return CacheLossOutput(out.training, out.interpretable, out.staleness, selected, refresh)
+
+    def _met(
+        self,
+        peers: Peers,
+        trouble: Trouble,
+        queries: Tensor,
+        positives: Tensor,
+        caches: Mapping[str, NegativeCache] | nn.ModuleDict,
+        positive_ids: Any,
+    ) -> tuple[_Local, _Batch]:
+        """Look at what is here, tell the others how much it is, and see that all fit together."""
+        local, form = None, "{}"
+        sizes = torch.zeros(2, dtype=torch.int64)
+        with trouble.kept():
+            local = self._local(peers, queries, positives, caches, positive_ids, trouble.checks)
+            form = json.dumps(self._form(local, queries, positives))
+            sizes = torch.tensor([len(queries), local.columns.n])
+        words = as_words(form, _FORM).to(trouble.device)
+        shared = peers.share((sizes.to(trouble.device), None), (trouble.told(), None), (words, None))
+        read = torch.stack([torch.cat([part.view(torch.uint8) for part in one]) for one in zip(*shared)]).cpu().numpy()
+        told = slice(16, 16 + 1 + TEXT)
+        trouble.settle(read[:, told], peers.rank)
+        assert local is not None
+        _agree([from_words(one) for one in read[:, told.stop :]])
+        counts, rows = np.ascontiguousarray(read[:, :16]).view(np.int64).T.tolist()
+        return local, _Batch(peers, counts, [0, *accumulate(counts)], [0, *accumulate(rows)])
 
     def _local(
         self,
@@ -168,8 +238,9 @@ class ShardedCacheLoss(nn.Module):
         positives: Tensor,
         caches: Mapping[str, NegativeCache] | nn.ModuleDict,
         positive_ids: Any,
+        checks: Checks,
     ) -> _Local:
-        check_towers(queries, positives)
+        check_towers(queries, positives, checks)
         columns = Columns.of(caches, self.embedding_field, queries)
         own = own_ids(positive_ids, queries, self.id_field)
         if self.id_field is not None:
@@ -179,71 +250,111 @@ class ShardedCacheLoss(nn.Module):
             raise InputError(what, expected=f"at least {peers.size}, one for each process", got=self.top_k)
         dtype = working_dtype(queries, positives, columns.caches[0].data[self.embedding_field])
         with exact(queries):
-            positive = pair_scores(queries.to(dtype), positives.to(dtype), self.score_transform)
-        return _Local(columns, own, dtype, positive)
+            left, right = queries.to(dtype), positives.to(dtype)
+            positive = pair_scores(left, right, self.score_transform, checks)
+        return _Local(columns, own, dtype, left, right, positive)
 
     def _form(self, local: _Local, queries: Tensor, positives: Tensor) -> dict[str, Any]:
         """What has to be the same in every process."""
+        form = local.columns.form(local.columns.caches[0])
         return {
-            "sources": local.columns.names,
-            "fields": local.columns.form(local.columns.caches[0]),
+            "sources": ", ".join(local.columns.names),
+            "fields": ", ".join(f"{name} {shape} {dtype}" for name, (shape, dtype) in form.items()),
             "embedding_field": self.embedding_field,
-            "size and type of queries": (queries.shape[1], str(queries.dtype), str(positives.dtype)),
+            "size and type of queries": f"{queries.shape[1]} {queries.dtype} {positives.dtype}",
             "number of own ids": None if local.own is None else local.own.shape[1],
             "top_k": self.top_k,
             "retrieval": type(self.retrieval).__name__,
+            "in_batch": self.in_batch,
         }
 
+    def _shared(self, batch: _Batch, local: _Local) -> _Everyone:
+        """Everyone's queries, and what else their scores need."""
+        parts: list[tuple[Tensor, Sequence[int] | None]] = [(local.queries, batch.counts)]
+        if self.in_batch:
+            parts.append((local.positives, batch.counts))
+        if local.own is not None and self.id_field is not None:
+            columns = local.columns
+            parts.append((local.own, batch.counts))
+            parts += [(rows, batch.rows) for rows in (columns.ids(self.id_field), columns.age, columns.valid)]
+        got = [torch.cat(rows) for rows in batch.peers.share(*parts)]
+        positives = None
+        if self.in_batch:
+            positives = _Gathered.apply(local.positives, got[1], batch.mine, batch.peers)
+        rest = got[1 + self.in_batch :]
+        return _Everyone(got[0], positives, rest[0] if rest else None, tuple(rest[1:]))
+
     @torch.no_grad()
-    def _choose(self, batch: _Batch, local: _Local, queries: Tensor) -> _Choice:
-        """Draw in this shard for all queries, then a shard for the local ones, and tell everyone."""
-        peers = batch.peers
-        scores = transformed(local.columns.scores(batch.gather(queries)), self.score_transform)
-        if local.own is None or self.id_field is None:
-            exclude(scores, local.columns.valid)
+    def _drawn(self, batch: _Batch, local: _Local, everyone: _Everyone, trouble: Trouble) -> _Found:
+        """Draw in this shard for all queries, hand each process what was drawn for its own, and draw a shard."""
+        peers, n = batch.peers, batch.begins[-1]
+        logsum = worth = local.queries.new_full((n,), -torch.inf)
+        column = torch.zeros(n, dtype=torch.int64, device=trouble.device)
+        with trouble.kept(), exact(local.queries):
+            among = self._contest(batch, local, everyone, trouble.checks)
+            logsum = among.logsum
+            shown = among.scores.masked_fill((logsum == -torch.inf)[:, None], 0.0)
+            column = draw(Contest(shown, among.columns, logsum), self.retrieval, None, trouble.checks)
+            worth = self._worth(among).to(logsum.dtype)
+        mine = local.columns.take(column)
+        names = sorted(mine)
+        got = peers.swap([logsum, worth, column, *(mine[name] for name in names)], batch.counts)
+        logsums, worths, columns = (value.T for value in got[:3])
+        count, rows = len(logsums), None
+        shard = torch.full((count,), -1, dtype=torch.int64, device=trouble.device)
+        with trouble.kept(), exact(local.queries):
+            choice = contest(worths, None)
+            rows = settled(choice, trouble.checks)
+            shard = draw(choice, self.retrieval, rows, trouble.checks)
+        at, of = torch.arange(count, device=shard.device), shard.clamp(min=0)
+        data = {name: of_rows(value[of, at], rows) for name, value in zip(names, got[3:])}
+        return _Found(shard, columns[at, of], torch.logsumexp(logsums, dim=1), rows, data)
+
+    def _contest(self, batch: _Batch, local: _Local, everyone: _Everyone, checks: Checks) -> Contest:
+        scores = transformed(local.columns.scores(everyone.queries), self.score_transform)
+        if everyone.own is None or self.id_field is None:
+            exclude(scores, None if local.columns.full else local.columns.valid)
         else:
-            ids = local.columns.ids(self.id_field)
-            exclude(scores, self._freshest(batch, local.columns, ids), ids, batch.gather(local.own))
-        among = contest(scores, None if self.top_k is None else self.top_k // peers.size)
-        everywhere = [len(scores)] * peers.size
-        logsums = torch.stack(peers.gather(among.logsum, everywhere), dim=1)
-        check_finite(logsums)
-        column = peers.together(lambda: draw(among, self.retrieval))
-        worth = peers.together(lambda: self._worth(among))
-        worths = torch.stack(peers.gather(worth, everywhere), dim=1)[batch.mine]
-        shard = peers.together(lambda: draw(contest(worths, None), self.retrieval))
-        return _Choice(batch.gather(shard), column, torch.logsumexp(logsums[batch.mine], dim=1))
+            begins, rank = batch.row_begins, batch.peers.rank
+            freshest = freshest_of_each(*everyone.rows)[begins[rank] : begins[rank + 1]]
+            exclude(scores, freshest, local.columns.ids(self.id_field), everyone.own)
+        among = contest(scores, None if self.top_k is None else self.top_k // batch.peers.size)
+        check_finite(among.logsum, checks)
+        return among
 
     def _worth(self, among: Contest) -> Tensor:
         return self.retrieval.worth(among.scores) if isinstance(self.retrieval, Retrieval) else among.logsum
 
-    def _freshest(self, batch: _Batch, columns: Columns, ids: Tensor) -> Tensor:
-        begins, rank = batch.row_begins, batch.peers.rank
-        sizes = [end - begin for begin, end in pairwise(begins)]
-        gathered = [torch.cat(batch.peers.gather(rows, sizes)) for rows in (ids, columns.age, columns.valid)]
-        return freshest_of_each(*gathered)[begins[rank] : begins[rank + 1]]
+    def _losses(
+        self,
+        doc_net: Callable[[Mapping[str, Tensor]], Tensor],
+        batch: _Batch,
+        local: _Local,
+        everyone: _Everyone,
+        found: _Found,
+        checks: Checks,
+    ) -> tuple[Tensor, Losses]:
+        """What was drawn, encoded anew `(m, D)`, and the losses of the local queries."""
+        fresh = encode(doc_net, found.data, local.queries, checks).to(local.dtype)
+        with exact(local.queries):
+            beside = None
+            if everyone.positives is not None:
+                first = batch.mine.start
+                beside = in_batch(local.queries, everyone.positives, self.score_transform, everyone.own, first, checks)
+            negative = pair_scores(of_rows(local.queries, found.rows), fresh, self.score_transform, checks)
+            drawn = Drawn(found.rows, negative, found.data[self.embedding_field].to(local.dtype), fresh)
+            return fresh.detach(), losses(local.positive, found.logsum, drawn, self.reduction, beside)
 
 
-def _agree(forms: list[dict[str, Any]]) -> None:
-    for rank, form in enumerate(forms):
+def _agree(forms: list[str]) -> None:
+    """Hold what must be the same everywhere to be so."""
+    if len(set(forms)) == 1:
+        return
+    known = [json.loads(form) if form.endswith("}") else {"caches": form} for form in forms]
+    for rank, form in enumerate(known):
         for name, value in form.items():
-            if value != forms[0][name]:
-                expected = f"{forms[0][name]} as in process 0"
+            if value != known[0].get(name):
+                expected = f"{known[0].get(name)} as in process 0"
                 raise InputError(
                     f"Processes differ in their {name}", expected=expected, got=f"{value} in process {rank}"
                 )
-
-
-def _fetch(batch: _Batch, columns: Columns, choice: _Choice) -> dict[str, Tensor]:
-    """All fields of what was drawn for all queries, from where they lie: `(ΣB, …)` each."""
-    owned = choice.shard == batch.peers.rank
-    mine = columns.take(choice.column.clamp(min=0))
-    return {name: batch.peers.merge(rows, owned) for name, rows in sorted(mine.items())}
-
-
-def _selected(batch: _Batch, choice: _Choice) -> Tensor:
-    """`(B,)`: rows drawn for local queries, counted over all shards in the order of ranks."""
-    everyone = batch.peers.merge(choice.column, choice.shard == batch.peers.rank)
-    begins = torch.tensor(batch.row_begins, device=choice.shard.device)
-    out = torch.where(choice.shard >= 0, everyone + begins[choice.shard.clamp(min=0)], choice.shard)
-    return out[batch.mine]

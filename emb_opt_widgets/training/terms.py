@@ -14,10 +14,12 @@ from torch import Tensor
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.approximate import approximate_top_k
+from emb_opt_widgets.training.checks import Checks
 
 __all__ = [
-    "Contest", "Losses", "Reduction", "Transform", "check_finite", "check_reduction", "check_towers", "contest", "draw",
-    "encode", "exact", "losses", "own_ids", "pair_scores", "transformed", "working_dtype",
+    "Contest", "Drawn", "Losses", "Reduction", "Transform", "check_finite", "check_reduction", "check_towers",
+    "contest", "draw", "encode", "exact", "in_batch", "losses", "of_rows", "own_ids", "pair_scores", "placed",
+    "settled", "transformed", "working_dtype",
 ]  # fmt: skip
 
 Reduction = Literal["mean", "sum", "none"]
@@ -63,8 +65,8 @@ def check_reduction(reduction: str) -> Reduction:
     return reduction  # type: ignore[return-value]
 
 
-def check_towers(queries: Tensor, positives: Tensor) -> None:
-    """Hold what the towers gave to `(B, D)` finite floats each.
+def check_towers(queries: Tensor, positives: Tensor, checks: Checks) -> None:
+    """Hold what the towers gave to `(B, D)` finite floats each; that they are finite is noted only.
 
     Raises:
         InputError: It is something else, or the batch is empty.
@@ -79,8 +81,7 @@ def check_towers(queries: Tensor, positives: Tensor) -> None:
             got=f"{tuple(queries.shape)} and {tuple(positives.shape)}",
         )  # fmt: skip
     for name, value in (("queries", queries), ("positives", positives)):
-        if not bool(value.isfinite().all()):
-            raise InputError(f"The {name} are not all finite", hint="Look at the tower and the learning rate")
+        checks.finite(name, value, "Look at the tower and the learning rate")
 
 
 def own_ids(positive_ids: Any, queries: Tensor, id_field: str | None) -> Tensor | None:
@@ -129,15 +130,36 @@ def transformed(scores: Tensor, transform: Transform | None) -> Tensor:
     return out.to(scores.dtype)
 
 
-def pair_scores(left: Tensor, right: Tensor, transform: Transform | None) -> Tensor:
-    """`(B,)`, t(Σ left · right) of two `(B, D)`.
+def pair_scores(left: Tensor, right: Tensor, transform: Transform | None, checks: Checks) -> Tensor:
+    """`(B,)`, t(Σ left · right) of two `(B, D)`; that they are finite is noted.
 
     Raises:
-        InputError: The transform returned something else, or what is not finite.
+        InputError: The transform returned something else.
     """
     out = transformed((left * right).sum(dim=1), transform)
-    if not bool(out.isfinite().all()):
-        raise InputError("Scores of pairs are not finite", hint="Look at the score transform and the embeddings")
+    checks.finite("scores of pairs", out, "Look at the score transform and the embeddings")
+    return out
+
+
+def in_batch(
+    queries: Tensor, positives: Tensor, transform: Transform | None, own: Tensor | None, first: int, checks: Checks
+) -> Tensor:
+    """`(B,)`, −log P of each query's positive among those of the whole batch.
+
+    Args:
+        queries: `(B, D)`. positives: `(C, D)`, row `first + i` for query i; with those of other processes C is more.
+        own: `(C, P)` ids of what is right for the query of each column, its document's first: another document that is
+            right for a query does not compete. None: all do.
+        first: The column of query 0's positive.
+    """
+    scores = transformed(queries @ positives.T, transform)
+    columns = torch.arange(len(queries), device=scores.device) + first
+    if own is not None:
+        same = (own[first : first + len(queries), :, None] == own[None, None, :, 0]).any(1)
+        scores = scores.masked_fill(same.scatter(1, columns[:, None], False), -math.inf)
+    own_score = scores.gather(1, columns[:, None]).squeeze(1)
+    out = torch.logsumexp(scores, dim=1) - own_score
+    checks.finite("scores of the batch", out, "Look at the score transform and the embeddings")
     return out
 
 
@@ -154,32 +176,62 @@ def contest(scores: Tensor, top_k: int | None) -> Contest:
     return Contest(scores, columns, torch.logsumexp(scores, dim=1))
 
 
-def check_finite(logsum: Tensor) -> None:
-    """Hold log-sum-exps to what finite scores give; −inf is where none competes.
-
-    Raises:
-        InputError: Some are NaN or +inf.
-    """
-    if bool((logsum.isnan() | (logsum == math.inf)).any()):
-        raise InputError(
+def check_finite(logsum: Tensor, checks: Checks) -> None:
+    """Note that log-sum-exps have to be what finite scores give; −inf is where none competes."""
+    checks.note(
+        (logsum.isnan() | (logsum == math.inf)).any(),
+        lambda: InputError(
             "Scores against the cache are NaN or infinite", expected="finite ones",
-            got=f"{int((~logsum.isfinite()).sum())} such queries", hint="Look at the cached rows and the transform",
-        )  # fmt: skip
+            got=f"{int((logsum.isnan() | (logsum == math.inf)).sum())} queries with others",
+            hint="Look at the cached rows and the transform",
+        ),
+    )  # fmt: skip
 
 
-def draw(among: Contest, retrieval: Callable[[Tensor], Tensor]) -> Tensor:
-    """`(B,)` int64, a column for each query, −1 where none competes.
+def settled(among: Contest, checks: Checks) -> Tensor | None:
+    """Look at what was noted, and which queries have something to compete with.
+
+    Returns:
+        `(m,)` int64, those queries; None where it is all of them.
 
     Raises:
-        InputError: The retrieval returned something else than columns that compete.
+        InputError: What was noted is so.
     """
-    out = torch.full(among.logsum.shape, -1, dtype=torch.int64, device=among.logsum.device)
     some = among.logsum > -math.inf
-    if bool(some.any()):
-        scores = among.scores if bool(some.all()) else among.scores[some]
-        picked = _checked(_as_columns(retrieval(scores), scores), scores)
-        out[some] = picked if among.columns is None else among.columns[some].gather(1, picked[:, None]).squeeze(1)
-    return out
+    (all_of_them,) = checks.settle(some.all())
+    return None if all_of_them else some.nonzero().squeeze(1)
+
+
+def draw(
+    among: Contest, retrieval: Callable[[Tensor], Tensor], rows: Tensor | None, checks: Checks, none: int = -1
+) -> Tensor:
+    """`(B,)` int64, a column for each query; that they are columns which compete is noted.
+
+    Args:
+        among: What is drawn from. retrieval: What draws. rows: As `settled` returns them. none: For the others.
+
+    Raises:
+        InputError: The retrieval returned something else than whole numbers.
+    """
+    out = torch.full(among.logsum.shape, none, dtype=torch.int64, device=among.logsum.device)
+    if rows is not None and not len(rows):
+        return out
+    scores = among.scores if rows is None else among.scores[rows]
+    picked = _checked(_as_columns(retrieval(scores), scores), scores, checks)
+    if among.columns is not None:
+        columns = among.columns if rows is None else among.columns[rows]
+        picked = columns.gather(1, picked[:, None]).squeeze(1)
+    return placed(picked, rows, out)
+
+
+def placed(values: Tensor, rows: Tensor | None, into: Tensor) -> Tensor:
+    """The values of these rows `(m, …)`, the others as they are in `into` `(B, …)`."""
+    return values if rows is None else into.index_put((rows,), values)
+
+
+def of_rows(values: Tensor, rows: Tensor | None) -> Tensor:
+    """`(m, …)`, these rows of `(B, …)`; None is all."""
+    return values if rows is None else values[rows]
 
 
 def _as_columns(given: Any, scores: Tensor) -> Any:
@@ -190,30 +242,39 @@ def _as_columns(given: Any, scores: Tensor) -> Any:
     return given[:, 0] if isinstance(given, Tensor) and given.shape == (len(scores), 1) else given
 
 
-def _checked(picked: Tensor, scores: Tensor) -> Tensor:
+def _checked(picked: Tensor, scores: Tensor, checks: Checks) -> Tensor:
     whole = isinstance(picked, Tensor) and picked.dtype in (torch.int64, torch.int32)
     if not whole or picked.shape != scores.shape[:1]:
         got = f"{tuple(picked.shape)} {picked.dtype}" if isinstance(picked, Tensor) else type(picked).__name__
         raise InputError("The retrieval returned no columns", expected=f"({len(scores)},) integers", got=got)
-    picked = picked.long()
-    if bool(((picked < 0) | (picked >= scores.shape[1])).any()):
-        raise InputError(
-            "The retrieval returned columns that are not there", expected=f"0 to {scores.shape[1] - 1}",
+    picked, last = picked.to(scores.device, torch.int64), scores.shape[1] - 1
+    there = picked.clamp(0, last)
+    checks.note(
+        (picked != there).any(),
+        lambda: InputError(
+            "The retrieval returned columns that are not there", expected=f"0 to {last}",
             got=f"{int(picked.min())} to {int(picked.max())}",
-        )  # fmt: skip
-    if bool((scores.gather(1, picked[:, None]) == -math.inf).any()):
-        raise InputError("The retrieval chose columns that do not compete", expected="scores above −inf", got="−inf")
-    return picked
+        ),
+    )  # fmt: skip
+    checks.note(
+        (scores.gather(1, there[:, None]) == -math.inf).any(),
+        lambda: InputError(
+            "The retrieval chose columns that do not compete", expected="scores above −inf", got="−inf"
+        ),
+    )  # fmt: skip
+    return there
 
 
-def encode(doc_net: Callable[[Mapping[str, Tensor]], Tensor], data: Mapping[str, Tensor], form: Tensor) -> Tensor:
-    """`(m, D)` embeddings of m drawn rows by the document tower.
+def encode(
+    doc_net: Callable[[Mapping[str, Tensor]], Tensor], data: Mapping[str, Tensor], form: Tensor, checks: Checks
+) -> Tensor:
+    """`(m, D)` embeddings of m drawn rows by the document tower; that they are finite is noted.
 
     Args:
         doc_net: The tower. data: Field to `(m, …)`. form: `(B, D)`, for the size to expect.
 
     Raises:
-        InputError: It returned something else than finite embeddings.
+        InputError: It returned something else than embeddings.
     """
     count = len(next(iter(data.values())))
     if not count:
@@ -222,36 +283,42 @@ def encode(doc_net: Callable[[Mapping[str, Tensor]], Tensor], data: Mapping[str,
     if not isinstance(out, Tensor) or out.shape != (count, form.shape[1]) or not out.is_floating_point():
         got = f"{tuple(out.shape)} {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
         raise InputError("doc_net returned no embeddings", expected=f"({count}, {form.shape[1]}) floats", got=got)
-    if not bool(out.isfinite().all()):
-        raise InputError("doc_net returned embeddings that are not finite", hint="Look at the learning rate")
+    checks.finite("embeddings of doc_net", out, "Look at the learning rate")
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was drawn.
+
+    Attributes:
+        rows: `(m,)` the queries that drew one; None is all B. score: `(m,)`, s⁻.
+        stale, fresh: `(m, D)` embeddings from the cache and made anew.
+    """
+
+    rows: Tensor | None
+    score: Tensor
+    stale: Tensor
+    fresh: Tensor
+
+
 def losses(
-    positive: Tensor,
-    negative: Tensor,
-    logsum: Tensor,
-    stale: Tensor,
-    fresh: Tensor,
-    found: Tensor,
-    reduction: Reduction,
+    positive: Tensor, logsum: Tensor, drawn: Drawn, reduction: Reduction, beside: Tensor | None = None
 ) -> Losses:
     """The two losses and the staleness.
 
     Args:
-        positive: `(B,)` scores. negative: `(m,)` scores of the m queries that drew one. logsum: `(B,)`.
-        stale, fresh: `(m, D)` embeddings of what was drawn, from the cache and made anew.
-        found: `(B,)` bool, m of them True. reduction: Over B.
+        positive: `(B,)` scores. logsum: `(B,)`. drawn: The negatives. reduction: Over B.
+        beside: `(B,)`, a loss to be added to what is descended on, or None.
     """
     with torch.no_grad():
         gap = logsum - positive
         nll = torch.logaddexp(gap, torch.zeros_like(gap))
-        away = torch.zeros_like(positive)
-        change, size = (stale - fresh).square().sum(dim=1), fresh.square().sum(dim=1)
-        away[found] = torch.where(change == 0, change, change / size)
-    against = positive.clone()
-    against[found] = negative
-    training = -torch.expm1(-nll) * (against - positive)
+        change, size = (drawn.stale - drawn.fresh).square().sum(dim=1), drawn.fresh.square().sum(dim=1)
+        away = placed(torch.where(change == 0, change, change / size), drawn.rows, torch.zeros_like(positive))
+    training = -torch.expm1(-nll) * (placed(drawn.score, drawn.rows, positive) - positive)
+    if beside is not None:
+        training = training + beside
     return Losses(_reduced(training, reduction), _reduced(nll, reduction), _reduced(away, reduction))
 
 

@@ -13,6 +13,7 @@ import torch.distributed as dist
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training import CacheLoss, GumbelMax, MaxScore, NegativeCache, ShardedCacheLoss, Temperature
+from tests.training.reads import Reads
 
 D, X = 5, 4
 
@@ -33,6 +34,7 @@ class Scenario:
     ids: bool = False
     empty: bool = False
     max_score: bool = True
+    in_batch: bool = False
 
     def batch(self, rank):
         return self.batches[rank % len(self.batches)]
@@ -51,6 +53,8 @@ SCENARIOS = {
     "ids": Scenario(ids=True, sources=("a", "b"), batches=(3, 5)),
     "nothing cached": Scenario(empty=True),
     "drawn": Scenario(max_score=False),
+    "in batch": Scenario(in_batch=True, batches=(2, 5, 3)),
+    "in batch, ids": Scenario(in_batch=True, ids=True, batches=(3, 5)),
 }
 
 
@@ -97,7 +101,7 @@ class Part:
         ids = "id" if self.scenario.ids else None
         return {
             "score_transform": self.temperature, "top_k": self.scenario.top_k, "retrieval": retrieval,
-            "reduction": "none", "id_field": ids,
+            "reduction": "none", "id_field": ids, "in_batch": self.scenario.in_batch,
         }  # fmt: skip
 
     def finish(self, out):
@@ -145,6 +149,47 @@ def draws(rank, beta):
     return part.call(ShardedCacheLoss(**options)).selected
 
 
+class Exchanges:
+    """Counts what goes between processes while it is entered."""
+
+    NAMES = ("all_gather", "all_to_all_single", "all_reduce", "all_gather_object", "broadcast", "gather", "scatter")
+
+    def __enter__(self):
+        self.seen, self.kept = [], {name: getattr(dist, name) for name in self.NAMES}
+        for name, function in self.kept.items():
+            setattr(dist, name, self.counted(name, function))
+        return self
+
+    def counted(self, name, function):
+        def call(*args, **options):
+            self.seen.append(name)
+            return function(*args, **options)
+
+        return call
+
+    def __exit__(self, *_):
+        for name, function in self.kept.items():
+            setattr(dist, name, function)
+
+
+def costs(rank, in_batch):
+    """Exchanges, and looks at the device, of a loss and its caches' step."""
+    part = Part(Scenario(ids=True, in_batch=in_batch), rank)
+    caches = {"a": NegativeCache(12, {"embedding": (D,), "x": (X,), "id": ((), torch.int64)}, dtype=part.dtype)}
+    x = part.normal(torch.Generator().manual_seed(rank), 12, X)
+    rows = {"embedding": (x @ part.w_doc).detach(), "x": x, "id": torch.arange(12) + 100 * rank}
+    for start in (0, 6):
+        caches["a"].step(add={name: value[start : start + 6] for name, value in rows.items()})
+    caches["a"].step(add={name: value[:6] for name, value in rows.items()})
+    part.caches = caches
+    with Exchanges() as exchanges, Reads() as reads:
+        out = part.call(ShardedCacheLoss(**part.options()))
+        caches["a"].step(**out.refresh["a"])
+    with Exchanges() as back:
+        out.training_loss.sum().backward()
+    return {"exchanges": exchanges.seen, "back": back.seen, "reads": dict(reads.seen)}
+
+
 def plain_callable(rank):
     """One that takes column 3 of a shard, and the last shard."""
     part, shapes = Part(Scenario(), rank), []
@@ -167,7 +212,7 @@ def failures(rank, size):
         try:
             part.call(ShardedCacheLoss(**{**part.options(), **options}))
             out[name] = None
-        except InputError as error:
+        except (InputError, ZeroDivisionError) as error:
             out[name] = str(error)
 
     attempt("top_k smaller than the number of processes", None, top_k=size - 1)
@@ -176,6 +221,8 @@ def failures(rank, size):
     attempt("NaN in a shard", lambda part: part.caches["a"].data["embedding"].fill_(math.nan))
     attempt("other sources", lambda part: setattr(part, "caches", {"b": part.caches["a"]}))
     attempt("other type", lambda part: setattr(part, "caches", {"a": part.caches["a"].float()}))
+    attempt("retrieval fails", None, retrieval=(lambda scores: 1 / 0) if last else torch.Tensor.argmax)
+    attempt("other option", None, in_batch=last)
     attempt("tower fails", lambda part: setattr(part, "doc_net", lambda data: data["nope"] if rank < 0 else None))
     attempt("nothing", None)
     return out
@@ -190,6 +237,7 @@ def main(rank, size, folder):
     out["draws"] = {beta: draws(rank, beta) for beta in (1.0, 2.0)}
     out["plain callable"] = plain_callable(rank)
     out["failures"] = failures(rank, size)
+    out["costs"] = {in_batch: costs(rank, in_batch) for in_batch in (False, True)}
     group = dist.new_group(list(range(size - 1)))
     if rank < size - 1:
         part = Part(Scenario(), rank)

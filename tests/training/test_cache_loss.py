@@ -12,6 +12,7 @@ from scipy.stats import chisquare
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training import CacheLoss, GumbelMax, MaxScore, NegativeCache, Temperature
 from tests.training.oracle import cache_loss
+from tests.training.reads import Reads
 
 D, X = 5, 4
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}
@@ -436,3 +437,53 @@ def test_caches_may_be_a_dict_of_modules():
     case.caches = torch.nn.ModuleDict(case.caches)
     again = case.run(case.loss(retrieval=MaxScore()))
     assert torch.equal(out.training_loss, again.training_loss) and list(again.refresh) == list(out.refresh)
+
+
+@pytest.mark.parametrize("ids", [False, True])
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_a_step_looks_at_the_device_at_most_four_times(ids, in_batch):
+    cache = NegativeCache(40, {"embedding": (D,), "id": ((), torch.int64)})
+    given = torch.randn(40, D)
+    cache.step(add={"embedding": given, "id": torch.arange(40)})
+    cache.step(add={"embedding": given[:8], "id": torch.arange(8)})
+    loss = CacheLoss(id_field="id" if ids else None, in_batch=in_batch, score_transform=Temperature(0.5))
+    q, p = torch.randn(8, D, requires_grad=True), torch.randn(8, D)
+    own = {"positive_ids": torch.arange(8)} if ids else {}
+    with Reads() as reads:
+        out = loss(lambda data: 2 * data["embedding"], q, p, {"a": cache}, **own)
+        out.training_loss.backward()
+        cache.step(**out.refresh["a"], add={"embedding": p, "id": torch.arange(8)})
+    assert 0 < reads.total <= 4, reads.seen
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_in_batch_adds_the_softmax_over_the_batch(several):
+    case = Case(4)
+    rng = torch.Generator().manual_seed(1)
+    ids = torch.randint(0, 4, (case.b, 2) if several else (case.b,), generator=rng)
+    for name, cache in list(case.caches.items()):
+        copy = NegativeCache(cache.capacity, {"embedding": (D,), "x": (X,), "id": ((), torch.int64)}, dtype=case.dtype)
+        copy.step(add={name: value for name, value in cache.data.items()} | {"id": torch.arange(cache.capacity) + 9})
+        case.caches[name] = copy
+    options = {"id_field": "id", "retrieval": MaxScore(), "reduction": "none"}
+    alone = case.run(case.loss(**options), positive_ids=ids)
+    both = case.run(case.loss(**options, in_batch=True), positive_ids=ids)
+    scores = case.temperature(case.queries @ case.positives.T).detach()
+    own, added = ids.reshape(case.b, -1).tolist(), []
+    for i in range(case.b):
+        kept = [j for j in range(case.b) if j == i or own[j][0] not in own[i]]
+        added.append(float(torch.logsumexp(scores[i, kept], 0) - scores[i, i]))
+    assert len(kept) < case.b
+    close(both.training_loss - alone.training_loss, np.array(added), torch.float64)
+    torch.testing.assert_close(both.interpretable_loss, alone.interpretable_loss)
+    both.training_loss.sum().backward()
+    assert all(weight.grad is not None for weight in (case.w_query, case.w_doc, case.temperature.log_temperature))
+
+
+def test_in_batch_trains_where_nothing_is_cached_yet():
+    case = Case(0)
+    empty = {"a": NegativeCache(4, {"embedding": (D,), "x": (X,)}, dtype=torch.float64)}
+    out = case.loss(in_batch=True)(case.doc_net, case.queries, case.positives, empty)
+    scores = case.temperature(case.queries @ case.positives.T)
+    torch.testing.assert_close(out.training_loss, torch.nn.functional.cross_entropy(scores, torch.arange(case.b)))
+    assert out.interpretable_loss == 0

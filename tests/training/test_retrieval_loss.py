@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
+from tests.training.reads import Reads
 
 
 def slow(q, c, temperature=None, hard=None, hits=False, weight=None, p=None, ids=None, mask=None):
@@ -235,3 +236,24 @@ def test_what_the_references_pass_over_is_refused(case):
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(InputError, match=next(iter(options))):
         RetrievalLoss(**options)
+
+
+@pytest.mark.parametrize("hard", [None, 2])
+def test_symmetric_is_the_mean_of_both_ways(hard):
+    rng = torch.Generator().manual_seed(0)
+    q, c = torch.randn(5, 3, generator=rng), torch.randn(8, 3, generator=rng)
+    ids = torch.tensor([1, 2, 1, 3, 4, 5, 2, 6])
+    options = {"temperature": 0.5, "remove_accidental_hits": True, "num_hard_negatives": hard, "reduction": "none"}
+    both = RetrievalLoss(**options, symmetric=True)(q, c, candidate_ids=ids, candidate_sampling_probability=ids / 10)
+    there = RetrievalLoss(**options)(q, c, candidate_ids=ids, candidate_sampling_probability=ids / 10)
+    back = RetrievalLoss(**options)(c[:5], q, candidate_ids=ids[:5])
+    torch.testing.assert_close(both, (there + back) / 2)
+    assert "symmetric" in repr(RetrievalLoss(symmetric=True))
+
+
+def test_a_loss_looks_at_the_device_once():
+    q = torch.randn(5, 3)
+    weight, loss = torch.ones(5), RetrievalLoss(torch.tensor(0.5), 2, True)
+    with Reads() as reads:
+        loss(q, q, weight, weight, torch.arange(5), torch.ones(5, 5).bool())
+    assert reads.total == 1, reads.seen

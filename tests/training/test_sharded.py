@@ -132,3 +132,12 @@ def test_a_plain_callable_is_asked_in_the_shard_and_over_shards(ranks):
         own, all_shards = part["plain callable"]["shapes"]
         assert own == (4 * len(ranks), 14) and all_shards == (4, len(ranks))
         assert part["plain callable"]["selected"].tolist() == [14 * (len(ranks) - 1) + 3] * 4
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_a_step_takes_four_exchanges_and_four_looks_at_the_device(ranks, in_batch):
+    for part in ranks:
+        costs = part["costs"][in_batch]
+        assert costs["exchanges"] == ["all_gather", "all_gather", "all_to_all_single", "all_gather"]
+        assert costs["back"] == (["all_reduce"] if in_batch else [])
+        assert sum(costs["reads"].values()) <= 4, costs["reads"]
