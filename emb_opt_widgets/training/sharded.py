@@ -116,7 +116,7 @@ class _Gathered(torch.autograd.Function):
         return everyone.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return ctx.peers.sum(gradient.contiguous().clone())[ctx.where], None, None, None
 
 
@@ -280,7 +280,8 @@ class ShardedCacheLoss(nn.Module):
         got = [torch.cat(rows) for rows in batch.peers.share(*parts)]
         positives = None
         if self.in_batch:
-            positives = _Gathered.apply(local.positives, got[1], batch.mine, batch.peers)
+            apply = _Gathered.apply
+            positives = apply(local.positives, got[1], batch.mine, batch.peers)  # type: ignore[no-untyped-call]
         rest = got[1 + self.in_batch :]
         return _Everyone(got[0], positives, rest[0] if rest else None, tuple(rest[1:]))
 

@@ -1,4 +1,4 @@
-"""What goes wrong in one of several processes: kept until all have been told, so that nobody waits for one that left."""
+"""What goes wrong in one of several processes: kept until all are told, so that nobody waits for one that left."""
 
 from __future__ import annotations
 
