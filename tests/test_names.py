@@ -37,9 +37,9 @@ NAMES = {
         "ScoreTrace", "TrainingDashboard",
     ],
     "emb_opt_widgets.training": [
-        "CacheLoss", "CacheLossOutput", "FrequencyEstimator", "GumbelMax", "MaxScore", "NegativeCache", "Retrieval",
-        "RetrievalLoss", "ShardedCacheLoss", "Temperature", "TopKAccuracy", "Training", "encode",
-        "encoded_source", "load",
+        "CacheLoss", "CacheLossOutput", "FrequencyEstimator", "GumbelMax", "HardNegatives", "MaxScore",
+        "NegativeCache", "RankingMetrics", "Retrieval", "RetrievalLoss", "ShardedCacheLoss", "Temperature",
+        "TopKAccuracy", "Training", "encode", "encoded_source", "load", "mine_hard_negatives",
     ],
 }  # fmt: skip
 SEARCH = (

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from emb_opt_widgets.training.files import load
     from emb_opt_widgets.training.frequency import FrequencyEstimator
     from emb_opt_widgets.training.loop import Training
+    from emb_opt_widgets.training.mining import HardNegatives, mine_hard_negatives
+    from emb_opt_widgets.training.qrels import RankingMetrics
     from emb_opt_widgets.training.retrieval import GumbelMax, MaxScore, Retrieval
     from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
     from emb_opt_widgets.training.sharded import ShardedCacheLoss
@@ -25,8 +27,10 @@ __all__ = [
     "CacheLossOutput",
     "FrequencyEstimator",
     "GumbelMax",
+    "HardNegatives",
     "MaxScore",
     "NegativeCache",
+    "RankingMetrics",
     "Retrieval",
     "RetrievalLoss",
     "ShardedCacheLoss",
@@ -36,6 +40,7 @@ __all__ = [
     "encode",
     "encoded_source",
     "load",
+    "mine_hard_negatives",
 ]
 
 _HOMES = {
@@ -43,8 +48,10 @@ _HOMES = {
     "CacheLossOutput": "cache_loss",
     "FrequencyEstimator": "frequency",
     "GumbelMax": "retrieval",
+    "HardNegatives": "mining",
     "MaxScore": "retrieval",
     "NegativeCache": "cache",
+    "RankingMetrics": "qrels",
     "Retrieval": "retrieval",
     "RetrievalLoss": "retrieval_loss",
     "ShardedCacheLoss": "sharded",
@@ -54,6 +61,7 @@ _HOMES = {
     "encode": "encoding",
     "encoded_source": "encoding",
     "load": "files",
+    "mine_hard_negatives": "mining",
 }
 
 

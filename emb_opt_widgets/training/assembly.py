@@ -21,6 +21,8 @@ from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.learner import HeldOut, Learner, Parts, Settings, fields_of
 from emb_opt_widgets.training.objective import CacheObjective, InBatchObjective, Objective, fitting_cache, has_ids
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
+from emb_opt_widgets.training.sharded import ShardedCacheLoss
+from emb_opt_widgets.training.tables import as_column, columns_of
 from emb_opt_widgets.training.towers import DTYPES, chosen_device
 from emb_opt_widgets.training.whole import as_whole
 
@@ -167,8 +169,9 @@ def _objective(
         loss.to(device)
     if caches and isinstance(loss, RetrievalLoss):
         raise InputError("This loss knows no caches", expected="a CacheLoss", got="RetrievalLoss and caches")
-    if not caches and isinstance(loss, CacheLoss):
-        raise InputError("A CacheLoss needs caches", expected="caches=…, a number of rows will do", got="None")
+    if not caches and isinstance(loss, (CacheLoss, ShardedCacheLoss)):
+        what = f"A {type(loss).__name__} needs caches"
+        raise InputError(what, expected="caches=…, a number of rows will do", got="None")
     if given.frequency is not None and (caches or not isinstance(given.frequency, FrequencyEstimator)):
         raise InputError(
             "frequency is not usable",
@@ -220,13 +223,18 @@ def _held_out(given: Ingredients, config: Mapping[str, Any]) -> HeldOut | None:
                 )
         return None
     pairs = given.validation
+    table = columns_of(pairs)
+    pairs = pairs if table is None else table
     if isinstance(pairs, Mapping) and {"query", "document"} <= set(pairs):
         pairs = (pairs["query"], pairs["document"])
     if not isinstance(pairs, tuple) or len(pairs) != 2:
         raise InputError(
-            "validation is not usable", expected="(queries, documents), two columns", got=type(pairs).__name__
-        )
-    rows_in({"query": pairs[0], "document": pairs[1]})
-    if given.corpus is not None:
-        rows_in(given.corpus)
-    return HeldOut(pairs[0], pairs[1], given.corpus, tuple(config["ks"]))
+            "validation is not usable", expected="(queries, documents), two columns, or a table of them",
+            got=type(pairs).__name__,
+        )  # fmt: skip
+    if not rows_in({"query": pairs[0], "document": pairs[1]}):
+        raise InputError("validation has no pairs", expected="at least one", got="none")
+    corpus = given.corpus if given.corpus is None or isinstance(given.corpus, list) else as_column(given.corpus)
+    if corpus is not None:
+        rows_in(corpus)
+    return HeldOut(pairs[0], pairs[1], corpus, tuple(config["ks"]))

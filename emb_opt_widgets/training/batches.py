@@ -20,6 +20,13 @@ from torch.utils.data.distributed import DistributedSampler
 from emb_opt_widgets.engine.arrays import stream
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.training.randomness import drawing
+from emb_opt_widgets.training.tables import (
+    as_column,
+    columns_of,
+    rows_of_dataset,
+    side_by_side,
+    stream_of_dataset,
+)
 
 __all__ = ["Batch", "Batches", "Cursor", "as_batch", "as_batches", "placed", "rows_in", "take_rows"]
 
@@ -32,7 +39,7 @@ class Batch:
 
     Attributes:
         query: What the query tower takes. document: What the document tower takes, row i for query i.
-        negative: Further documents, or None.
+        negative: Further documents, or None: `(K, …)`, or n for each query, `(B, n, …)` or a list of lists.
         id: `(B,)` ids of the documents, or None. negative_id: Those of the negatives.
         weight: `(B,)`, or None.
         cache: Name of the cache that these documents go to; None where there is one.
@@ -170,8 +177,9 @@ def as_batches(data: Any, batch_size: int, seed: int) -> Batches:
 
     Args:
         data: A tuple `(queries, documents)` or `(queries, documents, ids)` of columns, a mapping of columns (as in
-            `Batch`), a `Dataset` or list of pairs: these are shuffled and batched here. A `DataLoader`, an
-            `IterableDataset`, or a function from the epoch's number to an iterable: these give batches.
+            `Batch`), a `pandas.DataFrame`, a `Dataset` (torch's or `datasets`') or list of pairs: these are shuffled
+            and batched here. A `DataLoader`, an `IterableDataset` (of either), or a function from the epoch's number
+            to an iterable: these give batches.
         batch_size: Pairs of a batch, where they are made here. seed: Of the order.
 
     Raises:
@@ -179,13 +187,15 @@ def as_batches(data: Any, batch_size: int, seed: int) -> Batches:
     """
     if isinstance(data, DataLoader):
         return MadeElsewhere(lambda epoch: _opened(data, epoch), _length(data.dataset))
+    if (stream_of := stream_of_dataset(data, batch_size)) is not None:
+        return MadeElsewhere(stream_of)
     if isinstance(data, IterableDataset):
         return MadeElsewhere(lambda epoch: DataLoader(data, batch_size))
+    if (table := rows_of_dataset(data)) is not None:
+        return ShuffledRows(table[0], batch_size, seed, table[1])
+    data = data if (columns := columns_of(data)) is None else columns
     if isinstance(data, (tuple, Mapping)):
-        columns = data if isinstance(data, Mapping) else dict(zip((*_KEYS[:2], "id"), data))
-        usable = {"query", "document"} <= set(columns) <= set(_KEYS)
-        if not usable or (isinstance(data, tuple) and len(data) > 3):
-            as_batch(data)
+        columns = _named(data)
         return ShuffledRows(rows_in(columns), batch_size, seed, lambda rows: take_rows(columns, rows))
     if isinstance(data, (Dataset, list)) and _length(data) is not None:
         collate = lambda rows: default_collate([data[int(row)] for row in rows])  # noqa: E731
@@ -197,11 +207,30 @@ def as_batches(data: Any, batch_size: int, seed: int) -> Batches:
     )
     raise InputError(
         "data is not usable",
-        expected="(queries, documents), a mapping of columns, a Dataset, a list of pairs, a DataLoader, or a function "
-        "from the epoch's number to an iterable of batches",
+        expected="(queries, documents), a mapping of columns, a DataFrame, a Dataset, a list of pairs, a DataLoader, "
+        "or a function from the epoch's number to an iterable of batches",
         got=type(data).__name__,
         hint=hint,
     )
+
+
+def _named(data: Mapping[str, Any] | tuple[Any, ...]) -> dict[str, Any]:
+    """Columns by name; several columns of negatives as one."""
+    columns = dict(data) if isinstance(data, Mapping) else dict(zip((*_KEYS[:2], "id"), data))
+    usable = {"query", "document"} <= set(columns) <= set(_KEYS)
+    if not usable or (isinstance(data, tuple) and len(data) > 3):
+        as_batch(data)
+    for name in ("negative", "negative_id"):
+        if isinstance(columns.get(name), tuple):
+            rows_in(dict(enumerate(columns[name])))
+            columns[name] = side_by_side(list(map(as_column, columns[name])))
+    return {name: as_column(value) if _is_series(value) else value for name, value in columns.items()}
+
+
+def _is_series(value: Any) -> bool:
+    """Whether this is a column of another library: it has rows, and is none of the kinds that `rows_in` knows."""
+    known = isinstance(value, (torch.Tensor, np.ndarray, Mapping, Sequence, str, bytes))
+    return not known and hasattr(value, "__len__") and hasattr(value, "__iter__")
 
 
 def _opened(loader: DataLoader[Any], epoch: int) -> Iterable[Any]:

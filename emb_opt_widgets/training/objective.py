@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import Any, Protocol
 
 import torch
@@ -17,11 +18,12 @@ from emb_opt_widgets.training.batches import Batch
 from emb_opt_widgets.training.cache import NegativeCache
 from emb_opt_widgets.training.cache_loss import CacheLoss
 from emb_opt_widgets.training.frequency import FrequencyEstimator
+from emb_opt_widgets.training.negatives import flat_ids, flat_negatives
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
 from emb_opt_widgets.training.sharded import ShardedCacheLoss
 from emb_opt_widgets.training.towers import evaluating
 
-__all__ = ["CacheObjective", "InBatchObjective", "Objective", "Outcome", "embed", "fitting_cache", "has_ids"]
+__all__ = ["CacheObjective", "InBatchObjective", "Objective", "Outcome", "embed", "fitting_cache", "has_ids", "takes"]
 
 _DOCUMENT = "document"
 
@@ -78,8 +80,14 @@ class InBatchObjective:
         candidates = embed(doc_net, "document", batch.document)
         ids = batch.id
         if batch.negative is not None:
-            candidates = torch.cat([candidates, embed(doc_net, "document", batch.negative)])
-            ids = None if ids is None or batch.negative_id is None else _joined(ids, batch.negative_id)
+            further = flat_negatives(batch.negative, batch.document)
+            candidates = torch.cat([candidates, embed(doc_net, "document", further)])
+            ids = None if ids is None or batch.negative_id is None else _joined(ids, flat_ids(batch.negative_id))
+        if ids is not None and len(ids) != len(candidates):
+            raise InputError(
+                "There are not as many ids as documents", expected=f"{len(candidates)}, of the negatives too",
+                got=len(ids),
+            )  # fmt: skip
         options = {"sample_weight": batch.weight, "candidate_ids": ids}
         if self.frequency is not None:
             if ids is None:
@@ -89,11 +97,19 @@ class InBatchObjective:
                     got="none",
                 )
             options["candidate_sampling_probability"] = self.frequency(ids).to(candidates.device)
-        loss = self.loss(queries, candidates, **{name: v for name, v in options.items() if v is not None})
+        loss = self.loss(queries, candidates, **self._taken(options))
         plain = None
         if isinstance(self.loss, RetrievalLoss):
             plain = loss.detach() / (len(queries) if self.loss.reduction == "sum" else 1)
         return Outcome(loss.mean(), None if plain is None else plain.mean())
+
+    def _taken(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What there is and the loss takes; ids may be there for the record alone, what changes the loss may not."""
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in given.keys() - {"candidate_ids"}:
+            if not takes(self.loss, name):
+                raise InputError(f"The loss takes no {name}", expected="a loss with this argument", got=repr(self.loss))
+        return {name: value for name, value in given.items() if takes(self.loss, name)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +135,11 @@ class CacheObjective:
         queries = embed(query_net, "query", batch.query)
         positives = embed(doc_net, "document", batch.document)
         id_field = field_of(self.loss, "id_field")
-        ids = {} if id_field is None else {"positive_ids": _ids(batch, id_field)}
+        ids = {}
+        if id_field is not None:
+            ids["positive_ids"] = _ids(batch, id_field)
+        elif batch.id is not None and takes_ids(self.loss):
+            ids["positive_ids"] = batch.id
 
         def document_tower(fields: Mapping[str, Tensor]) -> Tensor:
             if not isinstance(batch.document, Mapping):
@@ -180,6 +200,21 @@ def field_of(loss: Any, name: str) -> Any:
     return "embedding" if name == "embedding_field" else None
 
 
+def takes(function: Any, name: str) -> bool:
+    """Whether a loss can be given an argument of this name."""
+    called = function.forward if isinstance(function, nn.Module) else function
+    try:
+        known = signature(called).parameters
+    except (TypeError, ValueError):
+        return True
+    return name in known or any(p.kind is Parameter.VAR_KEYWORD for p in known.values())
+
+
+def takes_ids(loss: Any) -> bool:
+    """Whether a person's own cache loss is to be told the ids."""
+    return not isinstance(loss, (CacheLoss, ShardedCacheLoss)) and takes(loss, "positive_ids")
+
+
 def has_ids(cache: NegativeCache) -> bool:
     """Whether a cache has what items can be told apart by."""
     ids = cache.data.get("id")
@@ -202,7 +237,8 @@ def fitting_cache(capacity: int, doc_net: nn.Module, batch: Batch, loss: Any = N
     """
     given = batch.document if isinstance(batch.document, Mapping) else {_DOCUMENT: batch.document}
     wrong = [name for name, value in given.items() if not isinstance(value, Tensor)]
-    id_field = ("id" if batch.id is not None else None) if loss is None else field_of(loss, "id_field")
+    asks = loss is None or takes_ids(loss)
+    id_field = ("id" if batch.id is not None else None) if asks else field_of(loss, "id_field")
     ids = None if id_field is None else _ids(batch, id_field)
     if wrong or not (ids is None or isinstance(ids, Tensor)):
         raise InputError(
