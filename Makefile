@@ -17,6 +17,8 @@ PACKAGES := node_modules/.package-lock.json
 BUNDLES := emb_opt_widgets/widgets/static/.built
 BUNDLE_SOURCES := $(shell find js/shared js/widgets -type f ! -name '*.test.ts' 2>/dev/null) js/build.mjs
 TORCH := torch==2.13.0
+# without its pin of transformers: it runs with any
+PEER := steering-vectors==0.12.2
 WORKERS ?= 2
 
 LAB_PACKAGES := js/lab/node_modules/.package-lock.json
@@ -66,6 +68,7 @@ $(STAMP): pyproject.toml package.json | needs
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet -e ".[$(EXTRAS)]"
+	$(if $(findstring test,$(EXTRAS)),$(BIN)/python -m pip install --quiet --no-deps "$(PEER)")
 	@touch $@
 
 $(BUILDING_STAMP): Makefile | needs

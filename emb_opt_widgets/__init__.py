@@ -54,7 +54,7 @@ _WHERE = {
     "TopKDiscreteUpdate": "strategies",
     "TopKPrune": "strategies",
 }
-_MODULES = ("compat", "errors", "sources", "strategies", "testing", "training", "widgets")
+_MODULES = ("activations", "compat", "errors", "sources", "strategies", "testing", "training", "widgets")
 
 __all__ = [
     "BestItem",

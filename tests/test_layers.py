@@ -18,13 +18,13 @@ LEVEL = {
     "engine": 1,
     "strategies": 2, "sources": 2, "report": 2,
     "live": 2.5,  # what a search and a training share: it knows neither
-    "search": 3, "training": 3,
+    "search": 3, "training": 3, "activations": 3,
     "widgets": 4, "lab": 4, "compat": 4, "cli": 4, "testing": 4,
     "__main__": 5, "__init__": 5,
 }  # fmt: skip
 PEERS = {2, 3, 4}  # levels whose parts do not know one another
 MODULE = re.compile(PACKAGE + r"(\.\w+)+")
-USES = {"cli": {"lab"}, "lab": {"widgets"}}  # peers that may know one another
+USES = {"activations": {"training"}, "cli": {"lab"}, "lab": {"widgets"}}  # peers that may know one another
 NUMPY_ONLY = {"errors", "engine"}
 
 
@@ -124,6 +124,8 @@ def test_layers(path):
         ("emb_opt_widgets.live.run", "emb_opt_widgets.search.search"),
         ("emb_opt_widgets.live.registry", "emb_opt_widgets.training.loop"),
         ("emb_opt_widgets.training.loop", "emb_opt_widgets.search.settings"),
+        ("emb_opt_widgets.activations.space", "emb_opt_widgets.search.search"),
+        ("emb_opt_widgets.training.loop", "emb_opt_widgets.activations.tap"),
         ("emb_opt_widgets.live.registry", "emb_opt_widgets.lab.kernel"),
         ("emb_opt_widgets.report.html", "emb_opt_widgets.search.results"),
         ("emb_opt_widgets.search", "emb_opt_widgets.widgets.tree"),
@@ -146,6 +148,7 @@ def test_a_broken_rule_is_seen(name, imported):
         ("emb_opt_widgets.compat.runner", "emb_opt_widgets.search"),
         ("emb_opt_widgets.sources.faiss", "faiss"),
         ("emb_opt_widgets.training.loop", "emb_opt_widgets.live.store.sqlite"),
+        ("emb_opt_widgets.activations.reading", "emb_opt_widgets.training"),
         ("emb_opt_widgets.widgets.dashboard", "emb_opt_widgets.training.loop"),
     ],
 )

@@ -32,6 +32,8 @@ def without_torch(code: str) -> str:
     [
         ("eow.training.NegativeCache", "training"),
         ("from emb_opt_widgets.training import NegativeCache", "training"),
+        ("eow.activations.Tap", "torch"),
+        ("from emb_opt_widgets.activations import layers", "torch"),
         ("eow.widgets.TrainingDashboard(None)", "training"),
         ("eow.sources.ArraySource(x, device='cuda')", "torch"),
     ],
@@ -52,7 +54,7 @@ def test_so_does_every_name_of_training():
         "s = eow.Search(x, lambda b: b.embeddings.sum(1), budget=5); s.run(progress=False); s.to_html('{page}')",
         "s = eow.Search(x, lambda b: b.embeddings.sum(1), update=eow.GradientQueries(eow.RLUpdate([.1]), [.1]))\n"
         "s.run(2, progress=False)",
-        "[getattr(eow, name) for name in (*eow.__all__, 'strategies', 'sources', 'testing', 'compat', 'training')]",
+        "[getattr(eow, n) for n in (*eow.__all__, 'strategies', 'sources', 'testing', 'compat', 'training', 'activations')]",
         "[getattr(eow.widgets, name) for name in eow.widgets.__all__]",
         "import emb_opt_widgets.compat.runner, emb_opt_widgets.compat.update, emb_opt_widgets.compat.plugins.faiss",
     ],

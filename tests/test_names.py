@@ -41,6 +41,10 @@ NAMES = {
         "NegativeCache", "RankingMetrics", "Retrieval", "RetrievalLoss", "ShardedCacheLoss", "Temperature",
         "TopKAccuracy", "Training", "encode", "encoded_source", "load", "mine_hard_negatives",
     ],
+    "emb_opt_widgets.activations": [
+        "Tap", "contrastive_mean", "from_steering_vector", "layers", "logistic_direction", "principal_direction",
+        "starts", "to_steering_vector",
+    ],
 }  # fmt: skip
 SEARCH = (
     "run start pause resume step stop wait wait_async branch prune_node restore undo redo set ask tell results best "
@@ -78,7 +82,7 @@ def test_readme_example_runs(tmp_path):
 def test_readme_names_are_there():
     names = set(re.findall(r"`(?:eow\.)?([A-Z][A-Za-z]+)(?:\([^`]*\))?`", README))
     assert {"ArraySource", "RLUpdate"} & names
-    rooms = (eow, eow.sources, eow.strategies, eow.widgets, eow.training)
+    rooms = (eow, eow.sources, eow.strategies, eow.widgets, eow.training, eow.activations)
     missing = [n for n in names if not any(hasattr(room, n) for room in rooms)]
     assert missing == []
 
