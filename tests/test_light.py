@@ -54,7 +54,8 @@ def test_so_does_every_name_of_training():
         "s = eow.Search(x, lambda b: b.embeddings.sum(1), budget=5); s.run(progress=False); s.to_html('{page}')",
         "s = eow.Search(x, lambda b: b.embeddings.sum(1), update=eow.GradientQueries(eow.RLUpdate([.1]), [.1]))\n"
         "s.run(2, progress=False)",
-        "[getattr(eow, n) for n in (*eow.__all__, 'strategies', 'sources', 'testing', 'compat', 'training', 'activations')]",
+        "[getattr(eow, name) for name in (*eow.__all__, 'strategies', 'sources', 'testing', 'compat', 'training')]",
+        "eow.activations.__all__",
         "[getattr(eow.widgets, name) for name in eow.widgets.__all__]",
         "import emb_opt_widgets.compat.runner, emb_opt_widgets.compat.update, emb_opt_widgets.compat.plugins.faiss",
     ],

@@ -5,6 +5,7 @@ The same as the aggregators of the package steering-vectors give.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from emb_opt_widgets.engine.protocols import ReadableSource
-from emb_opt_widgets.errors import InputError, needing
+from emb_opt_widgets.errors import InputError, MissingDependencyError, needing
 
 __all__ = ["contrastive_mean", "logistic_direction", "principal_direction", "starts"]
 
@@ -86,13 +87,9 @@ def starts(positive: Any, negative: Any, norm: float | None = None) -> Vector:
     Returns:
         `(2, d)` or `(3, d)` float32, for `Search(queries=…)`.
     """
-    from emb_opt_widgets.errors import MissingDependencyError
-
     found = [contrastive_mean(positive, negative), principal_direction(positive, negative)]
-    try:
+    with suppress(MissingDependencyError):
         found.append(logistic_direction(positive, negative))
-    except MissingDependencyError:
-        pass
     out = np.stack(found)
     lengths = np.linalg.norm(out, axis=1, keepdims=True)
     return np.asarray(out / np.maximum(lengths, 1e-12) * (lengths[0, 0] if norm is None else norm), np.float32)

@@ -20,7 +20,8 @@ def _add(hidden: torch.Tensor, vector: torch.Tensor, scale: float) -> torch.Tens
 
 def _without(hidden: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
     unit = vector / torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
-    return -unit * (hidden * unit).sum(dim=-1, keepdim=True)
+    along = (hidden * unit).sum(dim=-1, keepdim=True)
+    return torch.mul(-unit, along)
 
 
 def _project(hidden: torch.Tensor, vector: torch.Tensor, scale: float) -> torch.Tensor:

@@ -81,7 +81,8 @@ def with_hidden(hidden: Hidden, sequence: Sequence3) -> Any:
     if isinstance(output, torch.Tensor):
         return sequence
     if isinstance(output, Mapping):
-        return type(output)({**output, next(iter(output)): sequence})
+        like: Any = type(output)
+        return like({**output, next(iter(output)): sequence})
     return type(output)([sequence, *output[1:]])
 
 
@@ -115,8 +116,8 @@ def places(sequence: Sequence3, position: Position, mask: torch.Tensor | None) -
     begin, end, before = _span(mask, n, t, sequence.device)
     if position in ("all", "mean"):
         return (here >= begin[:, None]) & (here < end[:, None])
-    number = {"first": 0, "last": -1}.get(str(position), position)
-    wanted = begin + number if int(number) >= 0 else end + number
+    number = int({"first": 0, "last": -1}.get(str(position), position))
+    wanted = begin + number if number >= 0 else end + number
     short = (wanted < begin) | (wanted >= end)
     if not before and bool(short.any()):
         row = int(torch.nonzero(short)[0])

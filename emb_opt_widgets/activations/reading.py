@@ -43,7 +43,8 @@ class Reader(nn.Module):
                 expected="a layer that the model runs",
                 got="no output",
             )
-        return found[-1].float().flatten(1)
+        vectors: torch.Tensor = found[-1].float().flatten(1)
+        return vectors
 
 
 def read(

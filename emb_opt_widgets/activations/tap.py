@@ -203,7 +203,7 @@ def _changed(
     new = change(sequence, told)
     if new.shape != sequence.shape:
         raise InputError(
-            "The operator answered with the wrong shape", expected=tuple(sequence.shape), got=tuple(new.shape)
+            "The operator answered with the wrong shape", expected=f"{tuple(sequence.shape)}", got=tuple(new.shape)
         )
     here = places(sequence, position, mask)
     return new if bool(here.all()) else torch.where(here[..., None], new, sequence)

@@ -68,7 +68,6 @@ def test_padding_on_the_left():
     model = gpt2()
     ids = torch.tensor([[0, 0, 5, 6], [7, 8, 9, 10]])
     mask = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
-    whole = []
     with Tap(model, 1, "all").captured() as whole, torch.no_grad():
         model(input_ids=ids, attention_mask=mask)
     for position, wanted in ((-1, [3, 3]), ("first", [2, 0]), (1, [3, 1]), (-2, [2, 2])):
