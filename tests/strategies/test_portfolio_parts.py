@@ -15,7 +15,7 @@ from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.bandit import FLOOR, credit, shares
 from emb_opt_widgets.strategies.portfolio.batch import _fill, acquire, mix
 from emb_opt_widgets.strategies.portfolio.board import Board
-from emb_opt_widgets.strategies.portfolio.ensemble import Scored, _standing, fit_ensemble, learn
+from emb_opt_widgets.strategies.portfolio.ensemble import Scored, _standing, called, fit_ensemble, learn
 from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT
 from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern
 from emb_opt_widgets.strategies.portfolio.known import imputed, is_readable
@@ -244,10 +244,37 @@ def test_large_batches_are_distinct_free_rows() -> None:
 
 def test_learning_takes_failures_as_nothing_gained_and_keeps_what_it_cannot_judge() -> None:
     memory = Memory(last=Batch([1, 2, 3, 4], ["a", "a", "b", "b"], {"m": [1.0, 2.0, 3.0, 4.0]}))
-    memory = learn(memory, np.array([0, 1, 2, 3]), np.array([1.0, 2.0, 3.0, np.nan]))
+    memory = learn(memory, np.array([0, 1, 2, 3]), np.array([1.0, 2.0, 3.0, np.nan]), np.zeros(4, bool))
     assert memory.skill["m"] == [3.0, 3.0] and memory.last is None
     assert memory.credit["b"] == pytest.approx([1.0, 1.0])
-    assert learn(memory, np.empty(0, int), np.array([1.0])) == memory
+    assert learn(memory, np.empty(0, int), np.array([1.0]), np.empty(0, bool)) == memory
+
+
+def test_learning_waits_for_scores_that_are_still_to_come() -> None:
+    batch = Batch(list(range(8)), ["a"] * 8, {"m": [float(i) for i in range(8)]}, None, None)
+    gains = np.arange(6.0)
+    few = np.array([0, 1, -1, -1, -1, -1, -1, -1])
+    memory = learn(Memory(last=batch), few, gains, few < 0)
+    assert memory.skill == {} and memory.waiting is not None and list(memory.waiting.rows) == list(range(8))
+    memory = replace(memory, last=Batch([20], ["b"], {"m": [0.0], "new": [1.0]}))
+    assert called(memory).tolist() == [*range(8), 20]
+    most = np.array([0, 1, 2, 3, 4, 5, -1, -1, -1])
+    memory = learn(memory, most, gains, np.array([False] * 7 + [True, True]))
+    assert memory.skill["m"] == [6.0, 6.0] and memory.skill["new"] == [0.0, 0.0]
+    assert memory.waiting is not None and list(memory.waiting.rows) == [7, 20]
+    assert memory.waiting.predicted["new"][1] == 1.0 and np.isnan(memory.waiting.predicted["new"][0])
+    assert Memory.read(json.loads(json.dumps(memory.plain()))).waiting is not None
+
+
+def test_what_is_pending_is_taken_as_scored_where_a_batch_is_filled() -> None:
+    lib = library()
+    process = fitted(lib)[0].fits["kernel0"]
+    rows = np.arange(100, 400)
+    mean = process.at(lib, rows)
+    alone = acquire(lib, process, rows, mean, 3, 3.0, np.random.default_rng(0))
+    beside = acquire(lib, process, np.setdiff1d(rows, alone[:2]), np.delete(mean, alone[:2] - 100), 1, 3.0,
+                     np.random.default_rng(0), alone[:2])  # fmt: skip
+    assert beside.tolist() == alone[2:].tolist()
 
 
 def test_a_memory_becomes_plain_values_and_comes_back() -> None:

@@ -17,7 +17,7 @@ from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.bandit import shares
 from emb_opt_widgets.strategies.portfolio.batch import acquire
-from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, fit_ensemble, learn
+from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, called, fit_ensemble, learn
 from emb_opt_widgets.strategies.portfolio.known import nearness
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.readable import short
@@ -110,9 +110,9 @@ def propose_queries(settings: Settings, view: SearchView) -> Proposals:
     if not view.items():
         return _spread(view.rng("portfolio").standard_normal((_asked(view), view.dim)), memory)
     seen = _Seen(view)
-    last = () if memory.last is None else memory.last.rows
-    place = {row: i for i, row in enumerate(view.paid().tolist())}
-    memory = learn(memory, np.array([place.get(row, -1) for row in last], np.int64), seen.gains)
+    place, calls = {row: i for i, row in enumerate(view.paid().tolist())}, called(memory)
+    positions = np.array([place.get(row, -1) for row in calls.tolist()], np.int64)
+    memory = learn(memory, positions, seen.gains, np.isin(calls, view.handed_out()))
     troubles = Troubles(view.notify)
     return without(
         settings.surrogates, lambda surrogates: _proposed(surrogates, seen, memory, view, troubles), troubles

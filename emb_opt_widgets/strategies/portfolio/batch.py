@@ -28,6 +28,8 @@ _WIDE = 512
 _SHORT = 192
 _ONE_BY_ONE = 512
 """The largest batch in which every pick is taken as scored before the next."""
+_PENDING = 256
+_NONE: Array = np.empty(0, np.int64)
 _ROUNDING = 1e-7
 """Least noise, in variances: what is below it is not known of a covariance."""
 
@@ -68,9 +70,11 @@ def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, bl
 
 
 def acquire(
-    library: Library, process: Member, rows: Array, mean: Array, b: int, beta: float, rng: np.random.Generator
-) -> Array:
-    """Up to `b` of the free `rows`, by upper confidence bound, the variance shrinking as the batch fills.
+    library: Library, process: Member, rows: Array, mean: Array, b: int, beta: float, rng: np.random.Generator,
+    pending: Array = _NONE,
+) -> Array:  # fmt: skip
+    """Up to `b` of the free `rows`, by upper confidence bound, the variance shrinking as the batch fills: around what
+    is picked, and around what is pending, whose scores are taken to be as expected.
 
     Srinivas et al., "Gaussian Process Optimization in the Bandit Setting" (2010); batches as in Desautels et al.,
     "Parallelizing Exploration-Exploitation Tradeoffs" (2014).
@@ -81,6 +85,7 @@ def acquire(
         rows: `(m,)`. mean: `(m,)` what is expected of them.
         b: How many. beta: Standard deviations added to a mean.
         rng: Draws half of those whose variance is looked at.
+        pending: `(p,)` rows that are being scored; the latest 256 count.
     """
     wide = max(_WIDE, 2 * b)
     if len(rows) > 2 * wide:
@@ -99,25 +104,30 @@ def acquire(
     if b > _ONE_BY_ONE:
         bound = mean[short] + beta * process.deviation(library.block(rows[short]))
         return rows[short[np.argsort(-bound, kind="stable")[:b]]]
-    return rows[short[_fill(process, library.block(rows[short]), mean[short].astype(np.float64), b, beta)]]
+    looked, pending = rows[short], pending[-_PENDING:]
+    block = library.block(np.concatenate([pending, looked]) if len(pending) else looked)
+    return looked[_fill(process, block, mean[short].astype(np.float64), b, beta)]
 
 
 def _fill(process: Member, block: Array, mean: Float64, b: int, beta: float) -> list[int]:
-    """Positions of `b` rows, each chosen as if those before it had been scored: one rank-one downdate a pick."""
+    """Positions of `b` of the last rows of a block, each chosen as if those before it had been scored: one rank-one
+    downdate a pick, and one for each of the rows at the beginning that no `mean` is given for: they are taken first."""
     _, covariance = process.posterior(block)
-    variance, free = np.diag(covariance).copy(), np.ones(len(mean), bool)
+    taken = len(block) - len(mean)
+    mean = np.concatenate([np.full(taken, -np.inf), mean])
+    variance, free = np.diag(covariance).copy(), np.arange(len(mean)) >= taken
     noise = max(process.variance * process.noise, _ROUNDING * float(variance.max()))
-    down = np.empty((b, len(mean)))
+    down = np.empty((taken + b, len(mean)))
     out: list[int] = []
-    for t in range(b):
+    for t in range(taken + b):
         bound = mean + beta * np.sqrt(np.maximum(variance, 0))
-        j = int(np.argmax(np.where(free, bound, -np.inf)))
+        j = t if t < taken else int(np.argmax(np.where(free, bound, -np.inf)))
         free[j] = False
         out.append(j)
         column = covariance[:, j] - down[:t, j] @ down[:t]
         down[t] = column / np.sqrt(max(column[j], 0.0) + max(noise, 1e-300))
         variance -= down[t] ** 2
-    return out
+    return [j - taken for j in out[taken:]]
 
 
 def mix(lists: Mapping[str, Candidates], share: Mapping[str, float], b: int, rng: np.random.Generator) -> list[Slot]:

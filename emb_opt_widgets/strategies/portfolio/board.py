@@ -43,6 +43,7 @@ class Board:
         caution, boldness: The portfolio's own.
         checkpoint: To be called every tenth of a second or so by an operator that thinks long.
         view: The search as its strategy sees it: budget, round, nodes, ids; None in a trial.
+        pending: `(p,)` rows that are being scored; they are blocked.
     """
 
     library: Library
@@ -56,6 +57,7 @@ class Board:
     boldness: float = 2.5
     checkpoint: Callable[[], None] = _go_on
     view: SearchView | None = None
+    pending: Array = field(default_factory=lambda: np.empty(0, np.int64))
     _held: dict[str, Array] = field(default_factory=dict, repr=False)
 
     @property
@@ -90,7 +92,7 @@ class Board:
     def promising(
         self, n: int, beta: float, surrogates: tuple[str, ...] = (), variances: tuple[str, ...] = ()
     ) -> Candidates:
-        """Up to `n` rows by what is expected of them, each as if those before it had been scored.
+        """Up to `n` rows by what is expected of them, each as if those before it, and those pending, had been scored.
 
         Args:
             n: How many.
@@ -106,7 +108,8 @@ class Board:
         expected = self.ensemble.discounted(self.library, free, expected)
         self.checkpoint()
         leader = self.ensemble.leader(names)
-        return Candidates(acquire(self.library, leader, free, expected, n, beta, self.rng), surrogates=names)
+        picked = acquire(self.library, leader, free, expected, n, beta, self.rng, self.pending)
+        return Candidates(picked, surrogates=names)
 
     def _mean(self, member: str) -> Array:
         """What a member expects of the screened rows."""

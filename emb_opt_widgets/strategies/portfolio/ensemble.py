@@ -24,7 +24,7 @@ from emb_opt_widgets.strategies.portfolio.surrogates.outside import Outside
 from emb_opt_widgets.strategies.portfolio.surrogates.surrogate import SurrogateError
 from emb_opt_widgets.strategies.portfolio.target import TRANSFORMS, rank_correlation
 
-__all__ = ["LINEAR", "Ensemble", "Member", "Scored", "fit_ensemble", "learn", "skilled"]
+__all__ = ["LINEAR", "Ensemble", "Member", "Scored", "called", "fit_ensemble", "learn", "skilled"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -39,6 +39,8 @@ _READ_IN_ONE = 20_000
 _MEMORY = 0.85
 _DOUBT = 10.0
 _REWARD_POWER = 4
+_COMPANY = 5
+"""Scores that are learnt from at a time, where others are still to come."""
 _SURE = 0.9999
 
 Member = Process | Outside
@@ -254,31 +256,52 @@ def _trust(fits: Mapping[str, Member], shown: Mapping[str, float]) -> dict[str, 
     return out
 
 
-def learn(memory: Memory, positions: Array, gains: Float64) -> Memory:
-    """Skill and credit from the last batch, against what was predicted and who drew what before it was scored.
+def called(memory: Memory) -> Array:
+    """`(b,)` rows of all calls that nothing was learnt from yet, in the order in which `learn` takes them."""
+    waiting = () if memory.waiting is None else memory.waiting.rows
+    return np.array([*waiting, *(() if memory.last is None else memory.last.rows)], np.int64)
+
+
+def learn(memory: Memory, positions: Array, gains: Float64, pending: Array) -> Memory:
+    """Skill and credit from the last calls, against what was predicted and who drew what before they were scored.
 
     Args:
-        memory: With the last batch, which is taken out of it.
-        positions: `(b,)` of the last batch's items among all that were paid for, -1 where one was not.
+        memory: With the last calls, and those that waited, of which only those that wait still are kept.
+        positions: `(b,)` of `called(memory)` among all that were paid for, -1 where one was not.
         gains: `(n,)` of all that were paid for, NaN where a score failed.
+        pending: `(b,)` whether a call's score is still to come. As long as any is, the others wait for company: a rank
+            correlation needs a few.
     """
-    last, memory = memory.last, replace(memory, last=None)
-    scored = np.flatnonzero(positions >= 0)
-    if last is None or not last.predicted or not len(scored):
+    last = memory.last if memory.waiting is None else memory.waiting.joined(memory.last)
+    memory = replace(memory, last=None, waiting=None)
+    if last is None or not last.predicted:
+        return memory
+    scored, waits = np.flatnonzero(positions >= 0), np.flatnonzero(pending)
+    if len(waits) and len(scored) < _COMPANY:
+        return replace(memory, waiting=last.take(np.flatnonzero((positions >= 0) | pending).tolist()))
+    if len(waits):
+        memory = replace(memory, waiting=last.take(waits.tolist()))
+    if not len(scored):
         return memory
     got = gains[positions[scored]]
-    fine = np.isfinite(got)
-    skill: dict[str, list[float]] = {}
-    for name, predicted in last.predicted.items():
-        agreed, seen = memory.skill.get(name, (0.0, 0.0))
-        n = int(fine.sum())
-        if n >= 3:
-            rho = rank_correlation(np.asarray(predicted)[scored[fine]], got[fine])
-            agreed, seen = _MEMORY * agreed + n * rho, _MEMORY * seen + n
-        skill[name] = [float(agreed), float(seen)]
+    skill = {
+        name: _skill(memory.skill.get(name, (0.0, 0.0)), np.asarray(predicted, np.float64)[scored], got)
+        for name, predicted in last.predicted.items()
+    }
     rewards = _standing(gains, got) ** _REWARD_POWER
     counts = credit(memory.credit, [last.operators[i] for i in scored.tolist()], rewards)
     return replace(memory, skill={**memory.skill, **skill}, credit=counts)
+
+
+def _skill(before: Sequence[float], predicted: Float64, got: Float64) -> list[float]:
+    """Rank correlation with what came, and in how many items, after another batch; older ones count less."""
+    fine = np.isfinite(got) & np.isfinite(predicted)
+    agreed, seen = before
+    n = int(fine.sum())
+    if n >= 3:
+        rho = rank_correlation(predicted[fine], got[fine])
+        agreed, seen = _MEMORY * agreed + n * rho, _MEMORY * seen + n
+    return [float(agreed), float(seen)]
 
 
 def _standing(gains: Float64, of: Float64) -> Float64:

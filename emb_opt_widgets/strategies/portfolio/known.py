@@ -69,7 +69,9 @@ class Known:
         rows: `(n,)` library rows. gains: `(n,)`, NaN where a score failed.
         finders: `(n,)` the active node that found each, -1 where there is none.
         open: `(n,)` whether it may be built on: not where a person or the pruner dropped the node that found it.
-        blocked: `(N,)` paid for, or filtered out. passed, rejected: How many items the filter let through, and not.
+        blocked: `(N,)` paid for, pending, or filtered out. passed, rejected: How many items the filter let through, and
+            not.
+        pending: `(p,)` rows that are being scored.
     """
 
     rows: npt.NDArray[np.int64]
@@ -79,6 +81,7 @@ class Known:
     blocked: npt.NDArray[np.bool_]
     passed: int
     rejected: int
+    pending: npt.NDArray[np.int64]
 
     @property
     def n_free(self) -> int:
@@ -99,7 +102,7 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
     blocked = np.zeros(n, bool)
     if not items:
         none = np.empty(0, np.int64)
-        return Known(none, np.empty(0), none, np.empty(0, bool), blocked, 0, 0)
+        return Known(none, np.empty(0), none, np.empty(0, bool), blocked, 0, 0, none)
     rows, status = shelf.rows(view), items["status"]
     spent = rows[status >= ItemStatus.SCORED]
     blocked[spent[spent >= 0]] = True
@@ -108,10 +111,12 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
     finders = items["node"][paid].astype(np.int64)
     active = view.nodes()["status"] == NodeStatus.ACTIVE
     open_ = np.where(finders >= 0, active[finders], True)
+    pending = rows[view.handed_out()]
     rejected = int((status == ItemStatus.FILTERED).sum())
     passed = int((status != ItemStatus.NEW).sum()) - rejected
     return Known(
-        rows[paid], items["gain"][paid], np.where(open_, finders, -1), open_, blocked, passed, rejected
+        rows[paid], items["gain"][paid], np.where(open_, finders, -1), open_, blocked, passed, rejected,
+        pending[pending >= 0],
     )  # fmt: skip
 
 

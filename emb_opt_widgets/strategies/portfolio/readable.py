@@ -16,7 +16,7 @@ from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.batch import Slot, mix
 from emb_opt_widgets.strategies.portfolio.board import Board
-from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, fit_ensemble, learn, skilled
+from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, called, fit_ensemble, learn, skilled
 from emb_opt_widgets.strategies.portfolio.known import Known, Shelf, known_rows, nearness, shelf_of
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.operators import Candidates, Coverage, Operator, Uniform
@@ -50,8 +50,8 @@ def propose_items(settings: Settings, view: SearchView) -> Proposals:
     """One node for each operator that got calls this round; its items are given, so that nothing is asked."""
     shelf = shelf_of(view)
     known, memory = known_rows(view, shelf), Memory.read(view.memory)
-    last = () if memory.last is None else memory.last.rows
-    memory = learn(memory, known.positions(np.array(last, np.int64)), known.gains)
+    calls = called(memory)
+    memory = learn(memory, known.positions(calls), known.gains, np.isin(calls, known.pending))
     left = known.n_free if view.calls_left is None else min(known.n_free, view.calls_left)
     if left <= 0:
         return Proposals.none(view.dim, memory.plain())
@@ -68,10 +68,10 @@ def _plan(
 ) -> Plan:
     library = shelf.library
     budget = plan.horizon(view.budget, view.n_scored, library.n)
-    n, fine = len(known.rows), known.gains[np.isfinite(known.gains)]
+    n, fine = len(known.rows) + len(known.pending), known.gains[np.isfinite(known.gains)]
     board = Board(
         library, known.rows, known.gains, known.open, known.blocked, view.rng("portfolio"), None, settings.caution,
-        settings.boldness, view.checkpoint, view,
+        settings.boldness, view.checkpoint, view, known.pending,
     )  # fmt: skip
     first = plan.initial_size(budget, view.at_once)
     if n < first:
@@ -231,14 +231,7 @@ def choose_items(candidates: Items, view: SearchView) -> Choice:
     batch = batch[np.argsort(slot[batch], kind="stable")][: last.want]
     positions = np.concatenate([asked, batch])[: view.calls_left]
     kept = slot[positions][slot[positions] >= 0].tolist()
-    memory = replace(
-        memory,
-        last=Batch(
-            [last.rows[i] for i in kept],
-            [last.operators[i] for i in kept],
-            {name: [values[i] for i in kept] for name, values in last.predicted.items()},
-        ),
-    )
+    memory = replace(memory, last=last.take(kept))
     given = [1.0] * len(last.rows) if last.chance is None else last.chance
     chance = np.array([1.0 if s < 0 else given[s] for s in slot[positions].tolist()])
     return Choice(positions, chance, memory.plain())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,40 @@ class Batch:
     want: int | None = None
     chance: Sequence[float] | None = None
 
+    @classmethod
+    def read(cls, plain: Mapping[str, Any] | None) -> Batch | None:
+        """From plain values, where there are any."""
+        if plain is None:
+            return None
+        rows, operators, predicted = plain.get("rows", ()), plain.get("operators", ()), plain.get("predicted", {})
+        return cls(rows, operators, predicted, plain.get("want"), plain.get("chance"))
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values."""
+        predicted = {name: list(values) for name, values in self.predicted.items()}
+        out: dict[str, Any] = {"rows": list(self.rows), "operators": list(self.operators), "predicted": predicted}
+        out |= {} if self.want is None else {"want": self.want}
+        return out | ({} if self.chance is None else {"chance": list(self.chance)})
+
+    def take(self, positions: Sequence[int]) -> Batch:
+        """These of its calls."""
+        return Batch(
+            [self.rows[i] for i in positions],
+            [self.operators[i] for i in positions],
+            {name: [values[i] for i in positions] for name, values in self.predicted.items()},
+        )
+
+    def joined(self, other: Batch | None) -> Batch:
+        """With another's calls after its own; NaN where a member was not asked then."""
+        if other is None:
+            return self
+        both, names = (self, other), dict.fromkeys([*self.predicted, *other.predicted])
+        return Batch(
+            [*self.rows, *other.rows],
+            [*self.operators, *other.operators],
+            {name: [v for one in both for v in one.predicted.get(name, [math.nan] * len(one.rows))] for name in names},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -56,6 +91,7 @@ class Memory:
         hyper: By member, what it was found with. weights: By member, how much it was believed.
         plan: Of the last round. last: Its calls; None where they are learnt from.
         troubles: What was left out of the last round, and why.
+        waiting: Calls of earlier rounds whose scores are still to come.
     """
 
     skill: Counts = field(default_factory=dict)
@@ -65,29 +101,23 @@ class Memory:
     plan: RoundPlan | None = None
     last: Batch | None = None
     troubles: Sequence[str] = ()
+    waiting: Batch | None = None
 
     @classmethod
     def read(cls, plain: Mapping[str, Any] | None) -> Memory:
         """From plain values, of this version or an earlier one; nothing where another strategy wrote them."""
         if plain is None or plain.get("by") != _KEY:
             return cls()
-        plan, last = plain.get("plan"), plain.get("last")
+        plan = plain.get("plan")
         return cls(
             skill=plain.get("skill", {}),
             credit=plain.get("credit", {}),
             hyper=plain.get("hyper", {}),
             weights=plain.get("weights", {}),
             plan=None if plan is None else RoundPlan(plan["phase"], plan.get("shares", {}), plan.get("calls")),
-            last=None
-            if last is None
-            else Batch(
-                last.get("rows", ()),
-                last.get("operators", ()),
-                last.get("predicted", {}),
-                last.get("want"),
-                last.get("chance"),
-            ),
+            last=Batch.read(plain.get("last")),
             troubles=tuple(plain.get("troubles", ())),
+            waiting=Batch.read(plain.get("waiting")),
         )
 
     def plain(self) -> dict[str, Any]:
@@ -100,12 +130,5 @@ class Memory:
         if self.plan is not None:
             out["plan"] = {"phase": self.plan.phase, "shares": dict(self.plan.shares)}
             out["plan"] |= {} if self.plan.calls is None else {"calls": self.plan.calls}
-        if self.last is not None:
-            last = self.last
-            out["last"] = {
-                "rows": list(last.rows), "operators": list(last.operators),
-                "predicted": {name: list(values) for name, values in last.predicted.items()},
-            }  # fmt: skip
-            out["last"] |= {} if last.want is None else {"want": last.want}
-            out["last"] |= {} if last.chance is None else {"chance": list(last.chance)}
+        out |= {name: batch.plain() for name in ("last", "waiting") if (batch := getattr(self, name)) is not None}
         return out | ({"troubles": list(self.troubles)} if self.troubles else {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
@@ -46,12 +46,15 @@ class Portfolio:
             left out of that round, and an operator that proposes what cannot be scored, too.
         caution: Standard deviations added to what is expected of an item.
         boldness: The same, for "explore".
+        asynchronous: With workers, propose whenever fewer calls than workers are in flight, knowing what is pending.
+            False: wait until a round's scores are all there.
     """
 
     operators: tuple[Operator, ...] | tuple[Operator | str, ...] | str = tuple(OPERATORS.values())
     surrogates: tuple[Surrogate, ...] | tuple[Surrogate | str, ...] | str = tuple(SURROGATES.values())
     caution: float = 0.75
     boldness: float = 2.5
+    asynchronous: bool = True
 
     def __post_init__(self) -> None:
         surrogates = read_surrogates(self.surrogates)
@@ -88,6 +91,7 @@ class SurrogateUpdate:
 
     model: Literal["both", "linear", "kernel"] = "both"
     caution: float = 0.75
+    asynchronous: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.model not in ("both", "linear", "kernel"):

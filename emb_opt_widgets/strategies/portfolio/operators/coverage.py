@@ -33,7 +33,8 @@ class Coverage:
     def propose(self, board: Board, n: int) -> Candidates:
         """Free rows, drawn cell by cell."""
         library, blocked, rng = board.library, board.blocked, board.rng
-        counts = np.bincount(library.cell[board.rows], minlength=len(library.centres)).astype(float)
+        spent = library.cell[np.append(board.rows, board.pending)]
+        counts = np.bincount(spent, minlength=len(library.centres)).astype(float)
         free = np.bincount(library.cell[~blocked], minlength=len(library.centres))
         members: dict[int, list[int]] = {}
         found: dict[int, float] = {}
