@@ -56,9 +56,9 @@ def checked_config(**given: Any) -> dict[str, Any]:
     """
     least = {
         "epochs": 1, "steps": 1, "batch_size": 1, "accumulate": 1, "evaluate_every": 1, "patience": 1,
-        "checkpoint_every": 1, "seed": 0,
+        "checkpoint_every": 1, "seed": 0, "chunk_size": 1,
     }  # fmt: skip
-    optional = {"epochs", "steps", "evaluate_every", "patience"}
+    optional = {"epochs", "steps", "evaluate_every", "patience", "chunk_size"}
     config = {name: _whole(name, given[name], lowest, name in optional) for name, lowest in least.items()}
     clip = given["clip_norm"]
     if clip is not None and (isinstance(clip, bool) or not isinstance(clip, (int, float)) or not clip > 0):
@@ -75,6 +75,7 @@ def checked_config(**given: Any) -> dict[str, Any]:
     name = "training" if given["name"] is None else str(given["name"])
     return config | {
         "clip_norm": clip, "precision": given["precision"], "ks": list(ks), "monitor": int(watched), "name": name,
+        "default_reduction": "mean",
     }  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def assembled(given: Ingredients, config: Mapping[str, Any]) -> tuple[Learner, d
         net.to(device)
     batches = as_batches(given.data, config["batch_size"], config["seed"])
     caches = _caches(given, batches, config["seed"], device)
-    loss, objective = _objective(given, caches, device)
+    loss, objective = _objective(given, caches, device, config.get("default_reduction", "sum"))
     kept: dict[str, nn.Module] = {"loss": loss} if isinstance(loss, nn.Module) else {}
     if given.frequency is not None:
         kept["frequency"] = given.frequency
@@ -119,8 +120,9 @@ def assembled(given: Ingredients, config: Mapping[str, Any]) -> tuple[Learner, d
         caches,
     )
     settings = Settings(
-        config["seed"], config["batch_size"], config["accumulate"], config["clip_norm"], config["precision"], device
-    )
+        config["seed"], config["batch_size"], config["accumulate"], config["clip_norm"], config["precision"], device,
+        config.get("chunk_size"),
+    )  # fmt: skip
     held_out = _held_out(given, config)
     described = {
         "pairs": batches.n_pairs,
@@ -156,13 +158,13 @@ def _caches(given: Ingredients, batches: Batches, seed: int, device: torch.devic
 
 
 def _objective(
-    given: Ingredients, caches: Mapping[str, NegativeCache], device: torch.device
+    given: Ingredients, caches: Mapping[str, NegativeCache], device: torch.device, reduction: str
 ) -> tuple[Callable[..., Any], Objective]:
     loss = given.loss
     if loss is None and caches:
         loss = CacheLoss(id_field="id" if all(map(has_ids, caches.values())) else None)
     elif loss is None:
-        loss = RetrievalLoss()
+        loss = RetrievalLoss(reduction=reduction)
     if not callable(loss):
         raise InputError("loss is not usable", expected="RetrievalLoss(…), CacheLoss(…) or a function", got=repr(loss))
     if isinstance(loss, nn.Module):

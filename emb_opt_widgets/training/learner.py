@@ -19,8 +19,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from emb_opt_widgets.engine.events import Body
 from emb_opt_widgets.errors import FunctionError, InputError
 from emb_opt_widgets.training.accuracy import TopKAccuracy
-from emb_opt_widgets.training.batches import Batch, Batches, Cursor, placed
+from emb_opt_widgets.training.advice import has_temperature_1, warn_of_unit_lengths
+from emb_opt_widgets.training.batches import Batch, Batches, Cursor, placed, rows_in, take_rows
 from emb_opt_widgets.training.cache import NegativeCache
+from emb_opt_widgets.training.chunks import InChunks
 from emb_opt_widgets.training.events import CacheAged, Evaluated, Stepped
 from emb_opt_widgets.training.objective import Objective, Outcome
 from emb_opt_widgets.training.randomness import drawing
@@ -73,7 +75,7 @@ class Settings:
     Attributes:
         seed: Of every random choice. batch_size: Also of encoding. accumulate: Batches of a step.
         clip_norm: Longest gradient, or None. precision: "float32", "bf16" or "fp16".
-        device: Where.
+        device: Where. chunk_size: Rows at a time through a tower with a gradient; None: all.
     """
 
     seed: int
@@ -82,6 +84,7 @@ class Settings:
     clip_norm: float | None
     precision: str
     device: torch.device
+    chunk_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +121,9 @@ class Learner:
         self._batches = batches
         self._cursor = Cursor(batches, settings.seed)
         self._skips = 0
+        size = settings.chunk_size
+        nets = parts.query_net, parts.doc_net
+        self._towers = nets if size is None else (InChunks(nets[0], size), InChunks(nets[1], size))
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -151,11 +157,13 @@ class Learner:
         """One batch forth and back; its loss, interpretable loss and staleness."""
         parts, settings = self.parts, self.settings
         batch = Batch(**{name: placed(value, settings.device) for name, value in fields_of(self._cursor.take())})
+        if not self.step_number and not part:
+            self._advise(batch)
         with drawing(settings.seed, "step", self.step_number, part, device=settings.device):
             dtype = DTYPES[settings.precision]
             with torch.autocast(settings.device.type, dtype, enabled=settings.precision != "float32"):
-                out = parts.objective(parts.query_net, parts.doc_net, batch)
-            loss = _scalar(out)
+                out = parts.objective(*self._towers, batch)
+            loss, *told = _read(out)
             if not math.isfinite(loss) and not parts.scaler.is_enabled():
                 raise FunctionError(
                     f"The loss of step {self.step_number + 1} is {loss}",
@@ -164,7 +172,16 @@ class Learner:
             parts.scaler.scale(out.loss / settings.accumulate).backward()  # type: ignore[no-untyped-call]
             if out.settle is not None:
                 out.settle()
-        return loss, _number(out.interpretable_loss), _number(out.staleness)
+        return loss, told[0], told[1]
+
+    def _advise(self, batch: Batch) -> None:
+        """Say what is likely to be wrong, once."""
+        if not has_temperature_1(self.parts.objective.loss):
+            return
+        rows = np.arange(min(8, rows_in(batch.query)))
+        with drawing(self.settings.seed, "look", device=self.settings.device):
+            nets = self.parts.query_net, self.parts.doc_net
+            warn_of_unit_lengths(*nets, take_rows(batch.query, rows), take_rows(batch.document, rows))
 
     def _descend(self) -> bool:
         """Change the parameters; whether float16 had to skip that."""
@@ -188,6 +205,12 @@ class Learner:
         ):
             parts.scheduler.step()
         return skipped
+
+    def embeddings(self, which: str, column: Any) -> torch.Tensor:
+        """All embeddings of a column by a tower at rest, "query" or "doc"."""
+        net, settings = (self.parts.query_net if which == "query" else self.parts.doc_net), self.settings
+        with drawing(settings.seed, "evaluate", self.step_number, device=settings.device):
+            return encoded(net, column, settings.batch_size, settings.device, settings.precision)
 
     def evaluate(self) -> Evaluated | None:
         """Top-k accuracy on the held-out pairs, if there are any; leaves no trace."""
@@ -268,15 +291,15 @@ def fields_of(batch: Batch) -> list[tuple[str, Any]]:
     return [(name, getattr(batch, name)) for name in Batch.__slots__]
 
 
-def _scalar(out: Outcome) -> float:
+def _read(out: Outcome) -> list[float]:
+    """Loss, interpretable loss and staleness (NaN where there are none): one look at the device."""
     if out.loss.ndim or not out.loss.requires_grad:
         raise InputError(
             "The loss cannot be descended on",
             expected="a scalar that depends on a tower's parameters",
             got=f"shape {tuple(out.loss.shape)}, requires_grad={out.loss.requires_grad}",
         )
-    return out.loss.item()
-
-
-def _number(value: torch.Tensor | None) -> float:
-    return math.nan if value is None else value.item()
+    parts = [out.loss, out.interpretable_loss, out.staleness]
+    there = [out.loss.new_full((), math.nan) if part is None else part.detach() for part in parts]
+    read: list[float] = torch.stack([part.double() for part in there]).tolist()
+    return read

@@ -24,6 +24,8 @@ from emb_opt_widgets.training.checkpoint import safetensors
 from emb_opt_widgets.training.driver import TrainingController
 from emb_opt_widgets.training.events import CacheAged
 from emb_opt_widgets.training.frequency import FrequencyEstimator
+from emb_opt_widgets.training.logged import numbers_of
+from emb_opt_widgets.training.qrels import RankingMetrics
 from emb_opt_widgets.training.shelf import TRAINING_FILE, FileShelf, MemoryShelf, Shelf
 from emb_opt_widgets.training.state import TrainingState
 from emb_opt_widgets.training.steering import TrainingSteering
@@ -39,11 +41,15 @@ class Training:
         query_net: The query tower: a module from queries to embeddings `(n, d)` or, with heads, `(n, h, d)`.
         doc_net: The document tower, `(n, d)`. May be the same module.
         data: What to learn from. A tuple of columns `(queries, documents)` or `(queries, documents, ids)`; a mapping
-            of columns with some of query, document, negative, id, negative_id, weight; a `Dataset` or a list of pairs:
+            of columns with some of query, document, negative, id, negative_id, weight; a `pandas.DataFrame` or a
+            `datasets.Dataset` with such columns (or anchor, positive, negative_1 …); a `Dataset` or a list of pairs:
             all these are shuffled anew for every epoch and batched here (what does not fill a batch waits for
-            another epoch). Or what makes batches itself: a `DataLoader`, or a function from the epoch's number to an
-            iterable of such tuples or mappings. A column is a tensor, an array, a list, or a mapping of these.
-        loss: `RetrievalLoss`, or `CacheLoss` where there are caches, or what is called like one of them. None: these.
+            another epoch). Several negatives a query are `(n, k, …)`, lists of lists, or a tuple of columns.
+            Or what makes batches itself: a `DataLoader`, or a function from the epoch's number to an iterable of such
+            tuples or mappings. A column is a tensor, an array, a list, or a mapping of these.
+        loss: `RetrievalLoss`, or `CacheLoss` where there are caches, or what is called like one of them; it is given
+            those of their named arguments that the batches have and it takes (ids among them). None:
+            `RetrievalLoss(reduction="mean")`, or `CacheLoss`. Towers whose vectors have length 1 need a temperature.
         caches: Negatives of earlier steps: the rows of a cache made to fit; a `NegativeCache`; or several by name
             (the batch's mapping then says under "cache" which one its documents go to).
         frequency: Estimates how often each document is drawn, for the correction in `RetrievalLoss`; needs ids.
@@ -54,6 +60,8 @@ class Training:
         epochs: How long, where `run` is not told. None: only `steps` or `patience` end it.
         steps: The same in steps of the optimizer; whichever comes first.
         batch_size: Pairs of a batch, where they are made here, and rows at a time in evaluations.
+        chunk_size: Rows at a time through a tower with a gradient (GradCache): batches larger than memory, the same
+            gradient, a second forward pass. None: all at once.
         accumulate: Batches of one step; its gradient is their mean.
         clip_norm: Longest gradient of a step. None: any.
         precision: "float32", "bf16" or "fp16" (with a gradient scaler): what the towers compute in, by autocast.
@@ -94,6 +102,7 @@ class Training:
         epochs: int | None = 10,
         steps: int | None = None,
         batch_size: int = 64,
+        chunk_size: int | None = None,
         accumulate: int = 1,
         clip_norm: float | None = None,
         precision: str = "float32",
@@ -112,7 +121,7 @@ class Training:
         config = checked_config(
             epochs=epochs, steps=steps, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm,
             precision=precision, ks=ks, monitor=monitor, evaluate_every=evaluate_every, patience=patience,
-            checkpoint_every=checkpoint_every, seed=seed, name=name,
+            checkpoint_every=checkpoint_every, seed=seed, name=name, chunk_size=chunk_size,
         )  # fmt: skip
         given = Ingredients(
             query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device
@@ -244,6 +253,18 @@ class Training:
         """
         return self._controller.listen(listener)
 
+    def log_to(self, function: Callable[[int, dict[str, float]], object]) -> Callable[[], None]:
+        """Have the numbers of every step told to a logger; returns what ends it.
+
+        Args:
+            function: Called with the step and what is known after it: `loss`, `interpretable_loss`, `staleness` and
+                `lr`, and after an evaluation `accuracy@k` for each k; what is not finite is left out. It must be quick.
+
+        TensorBoard: `training.log_to(lambda step, values: [writer.add_scalar(k, v, step) for k, v in values.items()])`.
+        Weights & Biases: `training.log_to(lambda step, values: wandb.log(values, step=step))`.
+        """
+        return self.listen(lambda bodies: [function(step, values) for step, values in numbers_of(bodies)])
+
     # -- looking -------------------------------------------------------------------------------------------
 
     def evaluate(self) -> dict[int, float]:
@@ -259,6 +280,39 @@ class Training:
         if found is None:
             raise StateError("There are no held-out pairs", hint="Pass validation=(queries, documents)")
         return dict(zip(found.ks, found.accuracy.tolist()))
+
+    def evaluate_ranking(
+        self, queries: Any, documents: Any, metrics: RankingMetrics, query_ids: Any = None, document_ids: Any = None
+    ) -> dict[str, float]:
+        """MRR, NDCG, recall and average precision by judgements, here and now; notes nothing.
+
+        Args:
+            queries, documents: Columns that the towers take. metrics: What is judged, and the places to look to.
+            query_ids, document_ids: As the judgements call them. None: row numbers.
+
+        Raises:
+            StateError: It is running.
+        """
+        self._check_at_rest("evaluate_ranking()")
+        learner = self._controller.learner
+        vectors = [
+            learner.embeddings(what, column).float() for what, column in (("query", queries), ("doc", documents))
+        ]
+        return metrics(*vectors, range(len(vectors[0])) if query_ids is None else query_ids, document_ids)
+
+    def _check_at_rest(self, what: str) -> None:
+        if self._controller.running:
+            raise StateError(f"{what} needs the training at rest", hint="pause() it first")
+
+    @property
+    def query_net(self) -> nn.Module:
+        """The query tower, as it is now; `use_best` puts the best parameters into it."""
+        return self._controller.learner.parts.query_net
+
+    @property
+    def doc_net(self) -> nn.Module:
+        """The document tower, as it is now."""
+        return self._controller.learner.parts.doc_net
 
     @property
     def name(self) -> str:

@@ -44,7 +44,14 @@ class Outcome:
 
 
 class Objective(Protocol):
-    """A batch to its outcome."""
+    """A batch to its outcome.
+
+    Attributes:
+        loss: What it is called with.
+    """
+
+    @property
+    def loss(self) -> Callable[..., Any]: ...
 
     def __call__(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> Outcome:
         """The loss of a batch that is on the towers' device."""

@@ -53,7 +53,9 @@ def test_the_loss_of_a_step_is_that_of_the_formula():
         wanted = torch.nn.functional.cross_entropy(q(queries) @ d(documents).T, torch.arange(32)).item()
     metrics = make(query_net=q, doc_net=d, data=(queries, documents), batch_size=32).run(steps=1, progress=False)
     assert metrics["interpretable_loss"][0] == pytest.approx(wanted, rel=1e-5)
-    assert metrics["loss"][0] == pytest.approx(32 * wanted, rel=1e-5)
+    assert metrics["loss"][0] == pytest.approx(wanted, rel=1e-5)
+    given = make(query_net=q, doc_net=d, data=(queries, documents), batch_size=32, loss=tr.RetrievalLoss())
+    assert given.controller.learner.parts.objective.loss.reduction == "sum", "what is passed is left as it is"
 
 
 def test_accumulating_is_the_mean_of_the_gradients():
@@ -67,7 +69,7 @@ def test_accumulating_is_the_mean_of_the_gradients():
     make(
         query_net=twin[0], doc_net=twin[1], data=lambda epoch: iter(batches), accumulate=2, epochs=1, optimizer=descent
     ).run(progress=False)
-    loss = sum(tr.RetrievalLoss()(plain[0](q), plain[1](d)) for q, d in batches) / 2
+    loss = sum(tr.RetrievalLoss(reduction="mean")(plain[0](q), plain[1](d)) for q, d in batches) / 2
     loss.backward()
     for mine, theirs in zip(twin, plain):
         torch.testing.assert_close(mine.weight, theirs.weight - 0.01 * theirs.weight.grad)
@@ -375,6 +377,102 @@ def test_a_step_belongs_to_the_epoch_that_its_batches_are_of():
     stretch = training.controller.state.stretch
     assert stretch(2, 4)["epoch"].tolist() == [1, 1] and stretch(1, 3)["epoch"].tolist() == [0, 1]
     assert stretch(6, 6)["epoch"].tolist() == []
+
+
+class Unit(torch.nn.Module):
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.net, self.scale = torch.nn.Linear(12, 8), scale
+
+    def forward(self, x):
+        return self.scale * torch.nn.functional.normalize(self.net(x), dim=-1)
+
+
+@pytest.mark.parametrize("options", [{}, {"loss": tr.RetrievalLoss(1.0)}, {"caches": 40}])
+def test_vectors_of_length_1_with_temperature_1_are_warned_of(options):
+    with pytest.warns(UserWarning, match="length 1 and the temperature is 1"):
+        make(query_net=Unit(), doc_net=Unit(), **options).run(steps=2, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("scale", "options"),
+    [
+        (4.0, {}),
+        (1.0, {"loss": tr.RetrievalLoss(0.1, reduction="mean")}),
+        (1.0, {"loss": tr.RetrievalLoss(torch.nn.Parameter(torch.ones(())))}),
+        (1.0, {"loss": tr.CacheLoss(score_transform=tr.Temperature()), "caches": 40}),
+        (1.0, {"loss": lambda q, c: (q @ c.T).mean()}),
+    ],
+)
+def test_other_lengths_and_temperatures_are_not(scale, options, recwarn):
+    make(query_net=Unit(scale), doc_net=Unit(scale), **options).run(steps=2, progress=False)
+    assert not [warned for warned in recwarn if "length 1" in str(warned.message)]
+
+
+@pytest.mark.parametrize("caches", [None, 60])
+def test_chunks_give_the_gradient_of_the_whole_batch(caches):
+    def after(chunk_size):
+        nets = tower(1, 0.0), tower(2, 0.0)
+        for net in nets:
+            net.eval()
+        training = make(
+            query_net=nets[0], doc_net=nets[1], caches=caches, chunk_size=chunk_size, epochs=1,
+            optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+        )  # fmt: skip
+        training.run(progress=False)
+        return [p for net in nets for p in net.parameters()]
+
+    for mine, theirs in zip(after(7), after(None)):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_chunks_draw_alike_when_they_are_done_again():
+    drawn = []
+
+    class Drawing(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = torch.nn.Linear(12, 8)
+
+        def forward(self, x):
+            noise = torch.rand(len(x), 8)
+            drawn.append(noise)
+            return self.net(x) * noise
+
+    make(query_net=Drawing(), chunk_size=10, epochs=None, steps=1, loss=tr.RetrievalLoss(2.0)).run(progress=False)
+    assert len(drawn) == 6 and all(any(torch.equal(a, b) for b in drawn[3:]) for a in drawn[:3])
+
+
+def test_towers_and_numbers_for_a_logger():
+    q, d = tower(1), tower(2)
+    training = make(query_net=q, doc_net=d, validation=pairs(50), caches=30)
+    assert training.query_net is q and training.doc_net is d
+    told = []
+    leave = training.log_to(lambda step, values: told.append((step, values)))
+    metrics = training.run(progress=False)
+    leave()
+    training.run(steps=1, progress=False)
+    assert [step for step, _ in told] == list(range(1, 31))
+    for (_, values), loss in zip(told, metrics["loss"]):
+        assert values["loss"] == loss and values["lr"] == 0.001
+    assert told[9][1]["accuracy@10"] == metrics["accuracy@10"][9] and "accuracy@10" not in told[0][1]
+
+
+def test_rankings_are_judged_by_qrels():
+    queries, documents = pairs(40)
+    training = make(data=(queries, documents), batch_size=20)
+    training.run(progress=False)
+    judged = tr.RankingMetrics({f"q{i}": [f"d{i}"] for i in range(40)}, (1, 10))
+    got = training.evaluate_ranking(
+        queries, documents, judged, [f"q{i}" for i in range(40)], [f"d{i}" for i in range(40)]
+    )
+    scores = (
+        tr.encode(queries, training.query_net, progress=False)
+        @ tr.encode(documents, training.doc_net, progress=False).T
+    )
+    places = (scores > scores.diagonal()[:, None]).sum(1) + 1
+    assert got["recall@10"] == pytest.approx((places <= 10).mean())
+    assert got["mrr@10"] == pytest.approx(np.where(places <= 10, 1 / places, 0).mean())
 
 
 REFUSED = {
