@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 from emb_opt_widgets.errors import (
     DamagedFileError,
     EmbOptError,
+    Fatal,
     FileError,
     FileInUseError,
     FunctionError,
     InputError,
     MissingDependencyError,
     NewerFileError,
+    RetryLater,
     StateError,
     UnknownNodeError,
 )
 from emb_opt_widgets.live import display
 
 if TYPE_CHECKING:
+    from emb_opt_widgets.engine.calls import Calls
     from emb_opt_widgets.engine.items import Item, Items
     from emb_opt_widgets.engine.status import SearchStatus
     from emb_opt_widgets.search.files import load, replay
@@ -40,6 +43,7 @@ _WHERE = {
     "Search": "search.search",
     "load": "search.files",
     "replay": "search.files",
+    "Calls": "engine.calls",
     "Item": "engine.items",
     "Items": "engine.items",
     "SearchStatus": "engine.status",
@@ -54,12 +58,14 @@ _WHERE = {
     "TopKDiscreteUpdate": "strategies",
     "TopKPrune": "strategies",
 }
-_MODULES = ("activations", "compat", "errors", "sources", "strategies", "testing", "training", "widgets")
+_MODULES = ("activations", "compat", "errors", "executors", "sources", "strategies", "testing", "training", "widgets")
 
 __all__ = [
     "BestItem",
+    "Calls",
     "DamagedFileError",
     "EmbOptError",
+    "Fatal",
     "FileError",
     "FileInUseError",
     "FunctionError",
@@ -72,6 +78,7 @@ __all__ = [
     "QueryTree",
     "RLUpdate",
     "Results",
+    "RetryLater",
     "Search",
     "SearchStatus",
     "StateError",

@@ -5,6 +5,10 @@
     │   └── UnknownNodeError             a node id that the tree does not have
     ├── StateError (RuntimeError)        the command does not fit the search's present state
     ├── FunctionError                    a function of the user's raised, or returned the wrong thing
+    │   ├── WorkerDied                   the process that ran it died
+    │   └── RemoteError                  what it raised elsewhere, as text: the error itself cannot be sent
+    ├── RetryLater                       raised by a function of the user's: not now, and nothing is paid
+    ├── Fatal                            raised by a function of the user's: pause at once, nothing is charged
     ├── FileError (OSError)              the search's file cannot be used
     │   ├── FileInUseError               another process or search writes to it
     │   ├── DamagedFileError             it is not one of our files, or not whole
@@ -22,14 +26,18 @@ from contextlib import contextmanager
 __all__ = [
     "DamagedFileError",
     "EmbOptError",
+    "Fatal",
     "FileError",
     "FileInUseError",
     "FunctionError",
     "InputError",
     "MissingDependencyError",
     "NewerFileError",
+    "RemoteError",
+    "RetryLater",
     "StateError",
     "UnknownNodeError",
+    "WorkerDied",
 ]
 
 
@@ -79,13 +87,74 @@ class FunctionError(EmbOptError):
     """A function of the user's raised, or returned the wrong thing."""
 
 
+class RemoteError(FunctionError):
+    """What was raised elsewhere, as text: the error itself cannot be sent.
+
+    Args:
+        text: Its type and message.
+    """
+
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+
+
+class WorkerDied(FunctionError):
+    """The process that ran a call died, or may have.
+
+    Args:
+        text: What is known of it.
+        suspect: Whether the call may be what killed it.
+    """
+
+    def __init__(self, text: str, suspect: bool = True) -> None:
+        Exception.__init__(self, text)
+        self.suspect = suspect
+
+
+class RetryLater(EmbOptError):
+    """Raised by a score, or answered in place of one: ask again then. Nothing is paid, and others go on.
+
+    Args:
+        seconds: How long to wait.
+        why: For a person.
+    """
+
+    def __init__(self, seconds: float = 1.0, why: str = "") -> None:
+        Exception.__init__(self, seconds, why)
+        self.seconds = float(seconds)
+
+    def __str__(self) -> str:
+        return f"not within {self.seconds:g} s{': ' if self.args[1] else ''}{self.args[1]}"
+
+
+class Fatal(EmbOptError):
+    """Raised by a score: the search pauses at once with this reason, and nothing is charged for the call.
+
+    Args:
+        why: What is wrong.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        Exception.__init__(self, why)
+
+
+def describe_error(error: BaseException) -> str:
+    """Its type and message on one line, whatever it is made of."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:
+        text = ""
+    if isinstance(error, RemoteError):
+        return text[:500]
+    return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__
+
+
 def as_function_error(what: str, error: Exception) -> EmbOptError:
     """An error of ours as it is; any other as a `FunctionError` that says what failed."""
     if isinstance(error, EmbOptError):
         return error
-    text = " ".join(str(error).split())[:500]
     wrapped = FunctionError(
-        f"The {what} failed: {type(error).__name__}{': ' if text else ''}{text}",
+        f"The {what} failed: {describe_error(error)}",
         hint="Nothing that was scored is lost: mend it and go on",
     )
     wrapped.__cause__ = error

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 
 LEVEL = {
     "errors": 0,
+    "executors": 0.5,  # where calls run: knows neither items nor searches
     "engine": 1,
     "strategies": 2, "sources": 2, "report": 2,
     "live": 2.5,  # what a search and a training share: it knows neither

@@ -17,10 +17,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 NAMES = {
     "emb_opt_widgets": [
-        "BestItem", "DamagedFileError", "EmbOptError", "FileError", "FileInUseError", "FunctionError",
+        "BestItem", "Calls", "DamagedFileError", "EmbOptError", "Fatal", "FileError", "FileInUseError", "FunctionError",
         "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError", "QueryTree",
-        "RLUpdate", "Results", "Search", "SearchStatus", "StateError", "SurrogateUpdate", "TopKContinuousUpdate",
-        "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source", "load", "replay",
+        "RLUpdate", "Results", "RetryLater", "Search", "SearchStatus", "StateError", "SurrogateUpdate",
+        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source", "load", "replay",
+    ],
+    "emb_opt_widgets.executors": [
+        "Call", "FutureWorkers", "Inline", "Reply", "Threads", "Workers", "as_workers",
     ],
     "emb_opt_widgets.sources": [
         "ArraySource", "FaissSource", "GenerativeSource", "HuggingFaceSource", "QdrantSource", "as_source",

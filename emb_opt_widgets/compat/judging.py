@@ -14,7 +14,8 @@ import numpy.typing as npt
 from emb_opt_widgets.compat.build import bare_query, lineage, query_id
 from emb_opt_widgets.compat.schemas import Batch, Item
 from emb_opt_widgets.engine.answers import Answer
-from emb_opt_widgets.engine.calls import Caller, CallPolicy
+from emb_opt_widgets.engine.caller import Caller
+from emb_opt_widgets.engine.calls import Calls
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
 
@@ -51,7 +52,7 @@ def _caller(
     def named(rows: npt.NDArray[Any]) -> Items:
         return Items(state.ids.take(rows), np.empty((len(rows), 0)))
 
-    return Caller(name, ask, lambda answer, n: answer, named, CallPolicy(on_error="raise"))
+    return Caller(name, ask, lambda answer, n: answer, named, Calls(on_error="raise"))
 
 
 def _verdicts(items: Sequence[Item]) -> Answer:

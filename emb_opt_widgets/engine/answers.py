@@ -1,13 +1,14 @@
 """What a user's filter or score function answered, read into columns.
 
 Accepts an array-like of numbers, or one response for each item: an object or mapping with `valid`, and
-`score` and `data` where they apply (the reference library's `FilterResponse` and `ScoreResponse`).
+`score` and `data` where they apply (the reference library's `FilterResponse` and `ScoreResponse`). An exception may
+stand in place of an item's value, as `asyncio.gather(…, return_exceptions=True)` leaves it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,18 @@ class Answer:
         values: `(n,)` float64 scores (NaN: none), or bool verdicts.
         reasons: Place in the batch, as text, to why it has no score or is filtered out.
         data: What else was answered, one mapping or None for each item; None when nothing was.
+        errors: Place in the batch to the exception that was answered instead of a value.
     """
 
     values: npt.NDArray[Any]
     reasons: Mapping[str, str]
     data: Sequence[Mapping[str, Any] | None] | None = None
+    errors: Mapping[int, BaseException] = field(default_factory=dict)
+
+    def take(self, places: npt.NDArray[np.intp]) -> Answer:
+        """What was answered at these places, which have no errors."""
+        reasons = {str(i): self.reasons[str(at)] for i, at in enumerate(places.tolist()) if str(at) in self.reasons}
+        return Answer(self.values[places], reasons, None if self.data is None else [self.data[at] for at in places])
 
 
 def to_array(value: Any) -> Any:
@@ -112,12 +120,16 @@ def read_scores(value: Any, n: int) -> Answer:
     wanted = f"{n} scores (numbers, None, or score responses)"
     rows = _rows(value, n, "score", wanted)
     reasons: dict[str, str] = {}
+    errors: dict[int, BaseException] = {}
     data: list[Mapping[str, Any] | None] | None = None
     if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiub":
         values = rows.astype(np.float64)
     else:
         values = np.empty(n, np.float64)
         for i, row in enumerate(rows):
+            if isinstance(row, BaseException):
+                values[i], errors[i] = np.nan, row
+                continue
             if row is None or not _is_response(row):
                 values[i] = _number(row, "score", wanted)
                 if row is None:
@@ -133,8 +145,9 @@ def read_scores(value: Any, n: int) -> Answer:
                 data = data or [None] * n
                 data[i] = dict(extra)
     for i in np.flatnonzero(~np.isfinite(values)).tolist():
-        reasons.setdefault(str(i), f"{SCORE_NOT_FINITE} ({values[i]})")
-    return Answer(np.where(np.isfinite(values), values, np.nan), reasons, data)
+        if i not in errors:
+            reasons.setdefault(str(i), f"{SCORE_NOT_FINITE} ({values[i]})")
+    return Answer(np.where(np.isfinite(values), values, np.nan), reasons, data, errors)
 
 
 def read_filter(value: Any, n: int, name: str = "filter") -> Answer:
@@ -145,13 +158,16 @@ def read_filter(value: Any, n: int, name: str = "filter") -> Answer:
     """
     wanted = f"{n} verdicts (True or False, or {name} responses)"
     rows = _rows(value, n, name, wanted)
+    errors: dict[int, BaseException] = {}
     data: list[Mapping[str, Any] | None] | None = None
     if isinstance(rows, np.ndarray) and rows.dtype == np.bool_:
         values = rows
     else:
         values = np.empty(n, np.bool_)
         for i, row in enumerate(rows):
-            if row is not None and _is_response(row):
+            if isinstance(row, BaseException):
+                values[i], errors[i] = False, row
+            elif row is not None and _is_response(row):
                 values[i] = _valid(row)
                 if extra := _field(row, "data"):
                     data = data or [None] * n
@@ -161,4 +177,4 @@ def read_filter(value: Any, n: int, name: str = "filter") -> Answer:
             else:
                 raise _wrong(name, wanted, f"a {type(row).__name__} ({row!r:.40})")
     reasons = {str(i): FILTER_INVALID for i in np.flatnonzero(~values)}
-    return Answer(values, reasons, data)
+    return Answer(values, reasons, data, errors)

@@ -30,6 +30,7 @@ __all__ = [
     "Paused",
     "Pruned",
     "QueriesMade",
+    "Reopened",
     "Resumed",
     "RoundEnded",
     "Scored",
@@ -203,6 +204,16 @@ class GivenBack(Body):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reopened(Body):
+    """Failed rows are open again. `refund`: their failures were an outage's; what they cost is given back."""
+
+    kind: ClassVar[str] = "reopened"
+    rows: Array
+    reason: str
+    refund: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SourceChanged(Body):
     """The source has another fingerprint from here on: it grew, or its order changed. `dropped`: rows that it lost, or
     that stand for something else now, each with the reason."""
@@ -282,8 +293,8 @@ class Finished(Body):
 BODIES: Mapping[str, type[Body]] = {
     body.kind: body
     for body in (
-        Created, Started, QueriesMade, Looked, Added, Filtered, Chosen, HandedOut, GivenBack, Scored, Corrected,
-        Pruned, RoundEnded, Commanded, SourceChanged, Paused, Resumed, Finished,
+        Created, Started, QueriesMade, Looked, Added, Filtered, Chosen, HandedOut, GivenBack, Reopened, Scored,
+        Corrected, Pruned, RoundEnded, Commanded, SourceChanged, Paused, Resumed, Finished,
     )
 }  # fmt: skip
 
@@ -304,8 +315,9 @@ class Event:
 
     @property
     def kind(self) -> str:
-        """`created`, `started`, `queries`, `hits`, `added`, `filtered`, `chosen`, `handed_out`, `given_back`, `scored`,
-        `corrected`, `pruned`, `round_ended`, `command`, `source_changed`, `paused`, `resumed` or `finished`."""
+        """`created`, `started`, `queries`, `hits`, `added`, `filtered`, `chosen`, `handed_out`, `given_back`,
+        `reopened`, `scored`, `corrected`, `pruned`, `round_ended`, `command`, `source_changed`, `paused`, `resumed`
+        or `finished`."""
         return self.body.kind
 
     @property

@@ -19,7 +19,7 @@ from emb_opt_widgets.engine.status import ItemStatus, Pending, Phase
 if TYPE_CHECKING:
     from emb_opt_widgets.engine.state import State
 
-__all__ = ["Correction", "change_source", "correct", "give_back", "hand_out", "score", "use_correction"]
+__all__ = ["Correction", "change_source", "correct", "give_back", "hand_out", "reopen", "score", "use_correction"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +66,36 @@ def _no_longer_pending(state: State, rows: npt.NDArray[Any]) -> None:
 def _end_scoring(state: State) -> None:
     if state.phase == Phase.SCORE and not len(state.unscored()) and not len(state.awaited()):
         state.phase = Phase.PRUNE
+
+
+def reopen(state: State, body: ev.Reopened) -> None:
+    """Failed rows that may be measured again, as if they never had been."""
+    rows = np.unique(np.asarray(body.rows, np.int32))
+    rows = rows[state.items["status"][rows] == ItemStatus.FAILED] if len(rows) else rows
+    if body.refund:
+        _refund(state, rows)
+    state.items["status"][rows] = ItemStatus.CANDIDATE
+    state.items["call"][rows] = -1
+    state.n_failed -= len(rows)
+    for row in rows.tolist():
+        state.item_reasons.pop(row, None)
+    if state.phase in (Phase.SCORE, Phase.PRUNE, Phase.PROPOSE) and len(rows):
+        before = state.chosen if state.phase != Phase.PROPOSE else np.empty(0, np.int32)
+        state.chosen = np.concatenate([rows[~np.isin(rows, before)], before])
+        state.phase = Phase.SCORE
+
+
+def _refund(state: State, rows: npt.NDArray[Any]) -> None:
+    """Take the failures of these rows out of the account."""
+    columns = state.measurements.columns
+    places = state.measurements.of(rows)
+    places = places[np.isnan(columns["value"][places])]
+    columns["replaced"][places] = True
+    places = places[columns["paid"][places]]
+    state.spent -= float(columns["cost"][places].sum())
+    state.n_paid -= len(places)
+    state.n_scored -= int(state.items["paid"][rows].sum())
+    state.items["paid"][rows] = False
 
 
 def score(state: State, body: ev.Scored) -> None:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.calls import Caller
+from emb_opt_widgets.engine.caller import Caller
+from emb_opt_widgets.engine.calls import Halt
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import Choose, Prune, Update
 from emb_opt_widgets.engine.queries import Choice, Proposals
@@ -272,6 +273,9 @@ def _filter(state: State, filter: Caller | None, gate: Callable[[], bool]) -> It
         if answered is None:
             yield []
             continue
+        if isinstance(answered, Halt):
+            yield _halted(answered)
+            return
         rows, answer = answered
         yield [ev.Filtered(rows, answer.values, answer.reasons, answer.data)]
 
@@ -308,8 +312,17 @@ def _score(state: State, score: Caller, gate: Callable[[], bool]) -> Iterator[Bo
         if answered is None:
             yield []
             continue
+        if isinstance(answered, Halt):
+            yield _halted(answered)
+            return
         rows, answer = answered
         yield [ev.Scored(rows, answer.values, answer.reasons, answer.data)]
+
+
+def _halted(halt: Halt) -> Bodies:
+    """The search pauses; what was told as failed in the same run of failures is open again."""
+    paused = ev.Paused(halt.reason)
+    return [ev.Reopened(halt.reported, "an outage", refund=True), paused] if len(halt.reported) else [paused]
 
 
 def _prune(state: State, parts: Parts) -> Bodies:

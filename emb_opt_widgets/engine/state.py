@@ -359,6 +359,7 @@ _FOLDS: Mapping[str, Callable[[State, Any], None]] = {
     "chosen": State._chosen,
     "handed_out": measuring.hand_out,
     "given_back": measuring.give_back,
+    "reopened": measuring.reopen,
     "scored": measuring.score,
     "corrected": measuring.correct,
     "pruned": State._pruned,

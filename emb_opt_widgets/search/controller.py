@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from typing import Any
 
 from emb_opt_widgets.engine import events as ev
@@ -21,6 +21,7 @@ from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Ending, Pausing, Phase, SearchStatus
 from emb_opt_widgets.errors import FileError, StateError, as_function_error
+from emb_opt_widgets.executors import Workers
 from emb_opt_widgets.live.run import waited
 from emb_opt_widgets.live.store import MemoryStore, Store
 from emb_opt_widgets.search.commands import Command, apply_command
@@ -46,7 +47,7 @@ class Controller:
         source: BoundSource,
         score: Callable[..., Any] | None,
         functions: Functions,
-        executor: Executor | None,
+        workers: Workers | None,
         store: Store,
         state: State,
     ) -> None:
@@ -58,7 +59,7 @@ class Controller:
         self.gather = Gather(state, source)
         self.lock = threading.RLock()
         self.error: BaseException | None = None
-        self._executor = executor
+        self._workers = workers
         self._cache: dict[str, Any] = {}
         self._changed = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
@@ -168,7 +169,7 @@ class Controller:
             self.source,
             self.score,
             self.functions,
-            self._executor,
+            self._workers,
             self._cache,
             self.gather,
             self._health,
@@ -389,4 +390,6 @@ class Controller:
         if self.running:
             self.submit("pause", wait=False)
             self.wait()
+        if self._workers is not None:
+            self._workers.close()
         self.store.close()

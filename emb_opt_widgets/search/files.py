@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
+from emb_opt_widgets.executors import as_workers
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.controller import Controller
 from emb_opt_widgets.search.search import Search
@@ -34,7 +34,7 @@ def load(
     filter: Callable[..., Any] | None = None,
     update: Any = None,
     prune: Any = None,
-    executor: Executor | None = None,
+    executor: object = None,
 ) -> Search:
     """Open a search's file and go on exactly where it stopped.
 
@@ -43,7 +43,7 @@ def load(
         source: The source it searched.
         score: The score function.
         filter, update, prune: Functions of your own that it uses; our own strategies come from the file.
-        executor: Where score calls run.
+        executor: Where score calls run, as `Search` takes it.
 
     Raises:
         InputError: Another source, or a function of yours is missing.
@@ -51,6 +51,7 @@ def load(
     """
     bound = BoundSource(as_source(source))
     check_score(score)
+    workers = None if executor is None else as_workers(executor)
     own = {"filter": filter, "update": update, "prune": prune}
     functions = Functions()
     for role, part in own.items():
@@ -72,7 +73,7 @@ def load(
     except BaseException:
         store.close()
         raise
-    return Search.driven_by(Controller(bound, score, functions, executor, store, state))
+    return Search.driven_by(Controller(bound, score, functions, workers, store, state))
 
 
 def replay(path: str | Path, source: Any) -> Search:

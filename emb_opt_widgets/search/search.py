@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import SearchStatus
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.executors import as_workers
 from emb_opt_widgets.live import display, registry
 from emb_opt_widgets.live.event_log import EventLog
 from emb_opt_widgets.live.run import waited
@@ -48,7 +48,9 @@ class Search:
         budget: Most unique items ever scored. None: no limit. Where an update's queries have converged and
             there is budget left, a run without a number of rounds goes on from items that none has found yet.
         seed: Of every random choice.
-        executor: Where score calls run: any `concurrent.futures.Executor`. None: the search's own thread.
+        executor: Where score calls run: a `concurrent.futures.Executor` (threads, processes, loky, MPI), a Dask
+            `Client`, the module `ray`, a submitit executor, or a function that makes one. None:
+            the search's own thread.
         batch_size: Items per score call. None: all of a round at once, or one each with an executor. The default
             strategy's rounds are multiples of it, times the executor's workers.
         retries: How often a failing score call is repeated.
@@ -76,7 +78,7 @@ class Search:
         direction: str = "maximize",
         budget: int | None = None,
         seed: int = 0,
-        executor: Executor | None = None,
+        executor: object = None,
         batch_size: int | None = None,
         retries: int = 0,
         timeout: float | None = None,
@@ -93,10 +95,7 @@ class Search:
         if direction not in ("maximize", "minimize"):
             raise InputError("direction is not usable", expected='"maximize" or "minimize"', got=repr(direction))
         check_score(score)
-        if executor is not None and not callable(getattr(executor, "submit", None)):
-            raise InputError(
-                "executor is not usable", expected="a concurrent.futures.Executor", got=type(executor).__name__
-            )
+        workers = None if executor is None else as_workers(executor)
         functions = Functions()
         config: dict[str, Any] = {key: functions.note(key, value) for key, value in checked.items()}
         config["score"] = functions.note("score", score)
@@ -105,7 +104,7 @@ class Search:
         config["name"] = "search" if name is None else str(name)
         created = ev.Created(config, bound.fingerprint(), whole_number("seed", seed, 0) or 0)
         store: Store = MemoryStore() if path is None else SQLiteStore(path, create=True)
-        self._drive(Controller(bound, score, functions, executor, store, State(bound.vectors)))
+        self._drive(Controller(bound, score, functions, workers, store, State(bound.vectors)))
         self._controller.emit([created])
 
     @classmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import numpy as np
 from emb_opt_widgets.engine.adapt import as_prune, as_update
 from emb_opt_widgets.engine.answers import read_filter, read_scores, to_array
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.calls import Caller, CallHealth, CallPolicy
+from emb_opt_widgets.engine.caller import Caller
+from emb_opt_widgets.engine.calls import CallHealth, Calls
 from emb_opt_widgets.engine.config import describe, function_name, rebuild
 from emb_opt_widgets.engine.items import as_ids
 from emb_opt_widgets.engine.queries import Proposals
 from emb_opt_widgets.engine.rounds import Gather, Parts
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.executors import Workers
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, REGISTRY
 
 __all__ = ["LIVE", "Functions", "check_score", "check_setting", "describe_queries", "make_parts", "whole_number"]
@@ -198,34 +201,34 @@ def make_parts(
     source: BoundSource,
     score: Callable[..., Any] | None,
     functions: Functions,
-    executor: Executor | None,
+    workers: Workers | None,
     cache: dict[str, Any],
     gather: Gather,
     health: Mapping[str, CallHealth],
 ) -> Parts:
     """The live parts of the state's present configuration."""
     config = state.config
-    policy = CallPolicy(config["batch_size"], config["retries"], config["timeout"], config["on_error"])
+    calls = Calls(**{name: config[name] for name in ("batch_size", "retries", "timeout", "on_error")})
     found = {role: functions.find(role, config[role]) for role in ("update", "prune", "filter")}
     filter = found["filter"]
-    health["score"].patience = min(20, config["budget"] or 20)
-    scorer = score and Caller("score", score, read_scores, gather.payload, policy, executor, health=health["score"])
+    health["score"].patience = config["budget"] or sys.maxsize
+    scorer = score and Caller("score", score, read_scores, gather.payload, calls, workers, health=health["score"])
     return Parts(
         source=source,
         gather=gather,
         filter=None
         if filter is None
         else Caller(
-            "filter", filter, read_filter, gather.payload, _unpooled(policy), failed=False, health=health["filter"]
+            "filter", filter, read_filter, gather.payload, _unpooled(calls), failed=False, health=health["filter"]
         ),
         score=scorer,
         update=DEFAULT_UPDATE if found["update"] is None else as_update(found["update"]),
         prune=None if found["prune"] is None else as_prune(found["prune"]),
         starts=lambda: _starts(state, source),
         cache=cache,
-        at_once=(policy.batch_size or 1) if scorer is None else scorer.at_once,
+        at_once=(calls.batch_size or 1) if scorer is None else scorer.at_once,
     )
 
 
-def _unpooled(policy: CallPolicy) -> CallPolicy:
-    return CallPolicy(None, policy.retries, None, policy.on_error)
+def _unpooled(calls: Calls) -> Calls:
+    return replace(calls, workers=None, batch_size=None, timeout=None)

@@ -130,19 +130,49 @@ def test_a_score_function_of_the_wrong_kind_is_one_clear_error(library: np.ndarr
 def test_a_function_that_never_works_is_not_paid_for_the_whole_budget(library: np.ndarray) -> None:
     counted = Counted(lambda items: 1 / 0)
     search = make(library, counted, batch_size=1, budget=300)
-    with pytest.raises(eow.FunctionError, match="first 20 items.*ZeroDivisionError"):
-        search.run(progress=False)
-    assert search.status is eow.SearchStatus.FAILED and len(counted.calls) == 20
-    assert search.n_scored == search.controller.state.n_failed == 20
-    assert "20 of 20 scores failed" in search.reason
+    search.run(progress=False)
+    assert search.status is eow.SearchStatus.PAUSED and len(counted.calls) == 3
+    assert search.n_scored == search.controller.state.n_failed == 0, "nothing of it is charged"
+    assert "same error on every one of its first 3 calls: ZeroDivisionError" in search.reason
+
+
+def test_a_service_that_goes_down_costs_no_budget_and_its_items_are_asked_for_again(library: np.ndarray) -> None:
+    down = [False]
+
+    def score(items: Any) -> np.ndarray:
+        if down[0]:
+            raise ConnectionError("no route")
+        return smooth(items)
+
+    search = make(library, score, batch_size=1, budget=60)
+    search.run(rounds=1, progress=False)
+    paid, down[0] = search.n_scored, True
+    search.set(budget=200)
+    search.run(rounds=4, progress=False)
+    assert search.status is eow.SearchStatus.PAUSED and "20 items in a row, the last: ConnectionError" in search.reason
+    assert search.n_scored == paid and not removed(search)
+    down[0] = False
+    search.run(rounds=4, progress=False)
+    assert search.n_scored == len(search.results()) > paid + 20 and not removed(search)
+
+
+def test_failures_in_a_row_that_an_answer_ends_are_facts_about_items(library: np.ndarray) -> None:
+    def score(items: Any) -> np.ndarray:
+        if items.ids[0] % 2:
+            raise ValueError(f"item {items.ids[0]}")
+        return smooth(items)
+
+    search = make(library, score, batch_size=1)
+    search.run(rounds=1, progress=False)
+    assert search.status is eow.SearchStatus.FINISHED and all(i % 2 for i in removed(search))
 
 
 @pytest.mark.parametrize("budget", [1, 10, 60, 300])
 def test_a_default_search_whose_score_never_works_says_so(library: np.ndarray, budget: int) -> None:
     search = eow.Search(library, lambda items: 1 / 0, budget=budget)
-    with pytest.raises(eow.FunctionError, match="ZeroDivisionError"):
-        search.run(progress=False)
-    assert search.status is eow.SearchStatus.FAILED and search.n_scored <= 20
+    search.run(progress=False)
+    assert search.status is eow.SearchStatus.PAUSED and search.n_scored == 0
+    assert "ZeroDivisionError" in search.reason and "open again" in search.reason
 
 
 def test_failures_stand_in_the_reason_and_the_text(library: np.ndarray) -> None:
@@ -156,8 +186,11 @@ def test_executors_that_cannot_run_are_one_clear_error(library: np.ndarray) -> N
     shut.shutdown()
     with pytest.raises(eow.FunctionError, match="executor failed"):
         make(library, smooth, executor=shut).run(rounds=1, progress=False)
-    with ProcessPoolExecutor(1) as pool, pytest.raises(eow.FunctionError, match="executor failed: BrokenProcessPool"):
-        make(library, die, executor=pool).run(rounds=1, progress=False)
+    with ProcessPoolExecutor(1) as pool:
+        search = make(library, die, executor=pool)
+        search.run(rounds=1, progress=False)
+        search.close()
+    assert "first 3 calls: WorkerDied: its worker died 2 times" in search.reason and search.n_scored == 0
 
 
 def die(items: Any) -> None:
