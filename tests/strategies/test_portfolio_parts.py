@@ -16,8 +16,7 @@ from emb_opt_widgets.strategies.portfolio.bandit import FLOOR, credit, shares
 from emb_opt_widgets.strategies.portfolio.batch import _fill, acquire, mix
 from emb_opt_widgets.strategies.portfolio.board import Board
 from emb_opt_widgets.strategies.portfolio.ensemble import Scored, _standing, called, fit_ensemble, learn
-from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT
-from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern
+from emb_opt_widgets.strategies.portfolio.kernels import CONSTANT, linear_gram, matern
 from emb_opt_widgets.strategies.portfolio.known import imputed, is_readable
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
@@ -364,11 +363,11 @@ def test_the_linear_model_by_sums_equals_its_dual_on_all_rows() -> None:
         weights = sums.fit(process, lib, rows[:n], y[:n])
         points = process.metric.apply(lib.block(rows[:n])).astype(float)
         lengths = process.metric.lengths(points)
-        gram = 1 + CONSTANT + linear_gram(points, lengths, points, lengths, process.quadratic)
+        gram = 1 + CONSTANT + linear_gram(points, lengths, points, lengths, process.kernel.quadratic)
         alpha = np.linalg.solve(gram + process.noise * np.eye(n), (y - y.mean())[:n])
         some = lib.block(np.arange(50))
         own = process.metric.lengths(some.astype(float))
-        slow = (1 + CONSTANT + linear_gram(some.astype(float), own, points, lengths, process.quadratic)) @ alpha
+        slow = (1 + CONSTANT + linear_gram(some.astype(float), own, points, lengths, process.kernel.quadratic)) @ alpha
         process.primal = weights
         np.testing.assert_allclose(process.predict(some), slow, atol=1e-3)
     for a, b in zip(Sums().fit(process, lib, rows, y), weights):

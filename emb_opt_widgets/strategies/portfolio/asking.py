@@ -81,7 +81,8 @@ class _Seen:
         kept[paid] = True
         self.rows = np.flatnonzero(kept)
         self.status = items["status"][self.rows]
-        self.library = Library(HeldRows([items["embedding"][self.rows]], max(len(self.rows), 1)), cells=False)
+        held = HeldRows([items["embedding"][self.rows]], max(len(self.rows), 1))
+        self.library = Library(held, cells=False, checkpoint=view.checkpoint)
         self.paid = np.searchsorted(self.rows, paid)
         self.gains: Float64 = items["gain"][paid]
         self.nodes = items["node"]

@@ -94,7 +94,7 @@ def acquire(
         rows, mean = rows[looked], mean[looked]
     m = min(len(rows), max(_SHORT, 2 * b))
     if beta and b < m < len(rows):
-        bound = mean + beta * process.deviation(library.block(rows))
+        bound = mean + beta * process.deviation_at(library, rows)
         looked = np.argpartition(-bound, m - 1)[:m]
         rows, mean = rows[looked], mean[looked]
     short = np.argpartition(-mean, m - 1)[:m]
@@ -102,7 +102,7 @@ def acquire(
     if beta == 0 or m <= b:
         return rows[short[:b]]
     if b > _ONE_BY_ONE:
-        bound = mean[short] + beta * process.deviation(library.block(rows[short]))
+        bound = mean[short] + beta * process.deviation_at(library, rows[short])
         return rows[short[np.argsort(-bound, kind="stable")[:b]]]
     looked, pending = rows[short], pending[-_PENDING:]
     block = library.block(np.concatenate([pending, looked]) if len(pending) else looked)

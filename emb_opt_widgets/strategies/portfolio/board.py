@@ -78,7 +78,7 @@ class Board:
         """How sure the most believed surrogate is of that, in standard deviations `(m,)`; 1 where none is there."""
         if self.ensemble is None:
             return np.ones(len(rows), np.float32)
-        return self.ensemble.leader().deviation(self.library.block(rows))
+        return self.ensemble.leader().deviation_at(self.library, rows)
 
     @property
     def screened(self) -> Array:

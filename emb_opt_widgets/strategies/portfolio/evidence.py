@@ -6,16 +6,16 @@ and section 5.4.2 (leave-one-out).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.strategies.portfolio.kernels import matern
+from emb_opt_widgets.strategies.portfolio.kernels import CONSTANT, matern
+from emb_opt_widgets.strategies.portfolio.linear_algebra import NumpyFactor
 from emb_opt_widgets.strategies.portfolio.target import rank_correlation
 
-__all__ = ["CONSTANT", "LENGTH", "NOISE", "QUADRATIC", "SHARE", "Evidence", "Place"]
+__all__ = ["LENGTH", "NOISE", "QUADRATIC", "SHARE", "Evidence", "Place"]
 
 Float64 = npt.NDArray[np.float64]
 Place = list[int]
@@ -28,28 +28,32 @@ LENGTH = tuple(float(4.0**k) for k in np.arange(-3, 1.01, 0.5))
 NOISE = (1e-6, 1e-4, 1e-3, 5e-3, 0.02, 0.06, 0.15, 0.4, 1.0, 2.5)
 QUADRATIC = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.4, 0.3, 0.3))
 """Weights of the features x, |x|² and the single xⱼ²."""
-CONSTANT = 0.1
-"""Prior variance of the constant."""
 _IMPOSSIBLE = -1e9
 
 
 class Evidence:
-    """The likelihood of standardised targets on `n` points, with kernel matrices remembered.
+    """The likelihood of standardised targets on `n` points; what was computed is remembered.
 
     Args:
         squared: `(n, n)` squared distances, in typical ones.
         grams: `(n, n)` linear Gram matrices, one for each of `QUADRATIC`.
+        targets: `(n, t)` in columns.
+        scores: `(n,)` what they stand for.
         shares: The values the linear part's share may take.
         floor: The least position in `NOISE`.
+        checkpoint: Called between the steps of a search.
     """
 
-    def __init__(self, squared: Float64, grams: Sequence[Float64], shares: Sequence[float], floor: int) -> None:
-        self._squared = squared
-        self._grams = grams
-        self._shares = shares
-        self._floor = floor
+    def __init__(
+        self, squared: Float64, grams: Sequence[Float64], targets: Float64, scores: Float64, shares: Sequence[float],
+        floor: int, checkpoint: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._squared, self._grams = squared, grams
+        self._targets, self._scores = targets, scores
+        self._shares, self._floor, self._checkpoint = shares, floor, checkpoint
         self._n = len(squared)
-        self._memo: dict[tuple[int, ...], float] = {}
+        self._likelihood: dict[tuple[int, ...], Float64] = {}
+        self._merit: dict[tuple[int, ...], Float64] = {}
         self._matrices: dict[tuple[int, int, int], Float64] = {}
 
     def _matrix(self, share: int, length: int, quadratic: int) -> Float64:
@@ -64,44 +68,46 @@ class Evidence:
             self._matrices[key] = matrix
         return self._matrices[key]
 
-    def _factor(self, place: Place) -> Float64:
-        noisy = self._matrix(place[0], place[1], place[3]).copy()
-        noisy[np.diag_indices(self._n)] += NOISE[place[2]]
-        out: Any = np.linalg.cholesky(noisy)
-        return np.asarray(out, np.float64)
+    def _factor(self, place: Place) -> tuple[NumpyFactor, Float64]:
+        """The factor, and its inverse times the targets `(t, n)`: both stand in the factor of the matrix that is
+        bordered by the targets."""
+        n, noise = self._n, NOISE[place[2]]
+        whole = n + self._targets.shape[1]
+        bordered = np.zeros((whole, whole))
+        bordered[:n, :n] = self._matrix(place[0], place[1], place[3])
+        bordered[n:, :n] = self._targets.T
+        at = np.arange(whole)
+        bordered[at[:n], at[:n]] += noise
+        bordered[at[n:], at[n:]] = 1 + 2 * float((self._targets**2).sum()) / noise
+        lower = np.linalg.cholesky(bordered)
+        return NumpyFactor(lower[:n, :n]), lower[n:, :n]
 
-    def of(self, place: Place, targets: Float64) -> float:
-        """Log marginal likelihood for each point."""
+    def of(self, place: Place, target: int) -> float:
+        """Log marginal likelihood of a target for each point."""
         key = tuple(place)
-        if key not in self._memo:
+        if key not in self._likelihood:
             try:
-                factor = self._factor(place)
-                u = np.linalg.solve(factor, targets)
-                misfit = -0.5 * np.log(max(float(u @ u) / self._n, 1e-12))
-                self._memo[key] = float(misfit - np.log(np.diag(factor)).mean())
+                factor, u = self._factor(place)
+                misfit = -0.5 * np.log(np.maximum((u * u).sum(axis=1) / self._n, 1e-12))
+                self._likelihood[key] = misfit - np.log(np.diag(factor.lower)).mean()
             except np.linalg.LinAlgError:
-                self._memo[key] = _IMPOSSIBLE
-        return self._memo[key]
+                self._likelihood[key] = np.full(self._targets.shape[1], _IMPOSSIBLE)
+        return float(self._likelihood[key][target])
 
-    def forget(self) -> None:
-        """Another target comes."""
-        self._memo = {}
-
-    def search(self, place: Place, targets: Float64, reach: int) -> tuple[Place, float]:
-        """The best place near this one, and its likelihood.
+    def search(self, place: Place, target: int, reach: int) -> tuple[Place, float]:
+        """The best place near this one for a target, and its likelihood.
 
         Args:
             place: Where to begin.
-            targets: `(n,)`.
+            target: Its column.
             reach: How far share and length may move at a time.
         """
-        self.forget()
         starts = [place]
         if reach == 1 and not self._floor:
             starts.append([len(self._shares) - 1, place[1], self._floor, place[3]])
-        return max((self._climb(list(start), targets, reach) for start in starts), key=lambda found: found[1])
+        return max((self._climb(list(start), target, reach) for start in starts), key=lambda found: found[1])
 
-    def _climb(self, place: Place, targets: Float64, reach: int) -> tuple[Place, float]:
+    def _climb(self, place: Place, target: int, reach: int) -> tuple[Place, float]:
         sizes = (len(self._shares), len(LENGTH), len(NOISE), len(self._grams))
         low = (0, 0, self._floor, 0)
         place = [int(np.clip(v, least, size - 1)) for v, least, size in zip(place, low, sizes)]
@@ -110,19 +116,26 @@ class Evidence:
             for axis in (2, 0, 1, 3):
                 if sizes[axis] == 1 or (axis == 1 and self._shares[place[0]] == 1):
                     continue
+                self._checkpoint()
                 far = reach if axis in (0, 1) else 9
                 span = range(max(low[axis], place[axis] - far), min(sizes[axis], place[axis] + far + 1))
                 tried = [[*place[:axis], value, *place[axis + 1 :]] for value in span]
-                place = max(tried, key=lambda p: self.of(p, targets))
+                place = max(tried, key=lambda p: self.of(p, target))
             if place == before:
                 break
-        return place, self.of(place, targets)
+        return place, self.of(place, target)
 
-    def left_out(self, place: Place, targets: Float64, scores: Float64) -> float:
-        """Rank correlation of leave-one-out predictions with the scores."""
-        try:
-            inverse: Any = np.linalg.inv(self._factor(place))
-        except np.linalg.LinAlgError:
-            return -1.0
-        inverse = inverse.T @ inverse
-        return rank_correlation(targets - inverse @ targets / np.diag(inverse), scores)
+    def left_out(self, place: Place, target: int) -> float:
+        """Rank correlation of a target's leave-one-out predictions with the scores."""
+        key = tuple(place)
+        if key not in self._merit:
+            self._checkpoint()
+            try:
+                factor, u = self._factor(place)
+                inverse = factor.inverse
+                wrong = (inverse.T @ u.T) / (inverse * inverse).sum(axis=0)[:, None]
+                told = (self._targets - wrong).T
+                self._merit[key] = np.array([rank_correlation(row, self._scores) for row in told])
+            except np.linalg.LinAlgError:
+                self._merit[key] = np.full(self._targets.shape[1], -1.0)
+        return float(self._merit[key][target])

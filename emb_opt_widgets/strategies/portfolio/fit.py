@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT, LENGTH, NOISE, QUADRATIC, SHARE, Evidence
-from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern, square_distances
+from emb_opt_widgets.strategies.portfolio.evidence import LENGTH, NOISE, QUADRATIC, SHARE, Evidence
+from emb_opt_widgets.strategies.portfolio.kernels import Kernel, linear_gram, lower_gram, square_distances
 from emb_opt_widgets.strategies.portfolio.library import Library, Metric, stable_order
 from emb_opt_widgets.strategies.portfolio.process import Process
 from emb_opt_widgets.strategies.portfolio.target import TRANSFORMS, best_first, transform
@@ -49,32 +49,40 @@ def fit(
         linear: Whether the kernel is left out.
     """
     points = metric.apply(library.block(rows))
-    a = points.astype(np.float64)
-    lengths: Float64 = metric.lengths(a)
-    squared: Float64 = square_distances(a, a) / (2 * a.shape[1])
-    subset = np.sort(stable_order(rows)[:_SUBSET])
-    shares = (1.0,) if linear else SHARE
-    grams = [linear_gram(a[subset], lengths[subset], a[subset], lengths[subset], q) for q in QUADRATIC]
-    evidence = Evidence(squared[np.ix_(subset, subset)], grams, shares, 0 if linear else 2)
+    lengths: Float64 = metric.lengths(points.astype(np.float64))
     every = {kind: transform(scores, kind) for kind in TRANSFORMS}
-    found = _search(evidence, {kind: z[subset] for kind, z in every.items()}, scores[subset], hyper or {}, turn)
+    evidence = _evidence(library, points, lengths, rows, every, scores, linear)
+    found = _search(evidence, hyper or {}, turn)
     place = found[found["best"]]
-    merit = {kind: evidence.left_out(place, z[subset], scores[subset]) for kind, z in every.items()}
-    votes = np.array([(1 - min(max(merit[kind], 0), 0.9999) ** 2) ** -VOTE for kind in TRANSFORMS])
+    merit = [evidence.left_out(place, i) for i in range(len(TRANSFORMS))]
+    votes = np.array([(1 - min(max(value, 0), 0.9999) ** 2) ** -VOTE for value in merit])
     targets: Float64 = np.asarray(sum(v * every[kind] for v, kind in zip(votes / votes.sum(), TRANSFORMS)))
-    share, length, noise, quadratic = shares[place[0]], LENGTH[place[1]], NOISE[place[2]], QUADRATIC[place[3]]
-    gram = np.full((len(a), len(a)), CONSTANT)
-    if share > 0:
-        gram += share * (1 + linear_gram(a, lengths, a, lengths, quadratic))
-    if share < 1:
-        gram += (1 - share) * matern(squared / length)
-    gram[np.diag_indices(len(a))] += noise
-    alpha: Float64 = np.linalg.solve(gram, targets)
+    kernel = Kernel(1.0 if linear else SHARE[place[0]], LENGTH[place[1]], QUADRATIC[place[3]])
+    algebra, noise = library.algebra, NOISE[place[2]]
+    gram = lower_gram(algebra, kernel, points, lengths, noise, library.checkpoint)
+    library.checkpoint()
+    factor = algebra.factor(gram)
+    alpha: Float64 = np.asarray(algebra.host(factor.solve(algebra.place(targets, wide=True))))
     return Process(
-        metric, points, lengths, share, length, noise, quadratic, alpha, gram,
-        variance=max(float(targets @ alpha) / len(a), 1e-9), left_out=float(merit[found["best"]]),
-        targets=targets, scores=scores, hyper=found,
+        metric, points, lengths, kernel, noise, alpha, factor,
+        variance=max(float(targets @ alpha) / len(points), 1e-9),
+        left_out=float(merit[TRANSFORMS.index(found["best"])]),
+        targets=targets, scores=scores, hyper=found, algebra=algebra,
     )  # fmt: skip
+
+
+def _evidence(
+    library: Library, points: Array, lengths: Float64, rows: Array, every: Mapping[str, Float64], scores: Float64,
+    linear: bool,
+) -> Evidence:  # fmt: skip
+    """The likelihood on a stable subset of the points."""
+    subset = np.sort(stable_order(rows)[:_SUBSET])
+    a, q = points[subset].astype(np.float64), lengths[subset]
+    squared = square_distances(a, a) / (2 * a.shape[1])
+    grams = [linear_gram(a, q, a, q, weights) for weights in QUADRATIC]
+    targets = np.stack([every[kind][subset] for kind in TRANSFORMS], axis=1)
+    shares = (1.0,) if linear else SHARE
+    return Evidence(squared, grams, targets, scores[subset], shares, 0 if linear else 2, library.checkpoint)
 
 
 def representative(library: Library, rows: Array, scores: Float64) -> Array:
@@ -89,9 +97,7 @@ def representative(library: Library, rows: Array, scores: Float64) -> Array:
     return np.concatenate([top, rest[stable_order(rows[rest])[: most - len(top)]]])
 
 
-def _search(
-    evidence: Evidence, every: Mapping[str, Float64], scores: Float64, hyper: Mapping[str, Any], turn: str
-) -> dict[str, Any]:
+def _search(evidence: Evidence, hyper: Mapping[str, Any], turn: str) -> dict[str, Any]:
     """The place in the grids for each target, with the target that predicts best under "best".
 
     The leader and one other, whose turn it is, are searched again; the rest keep their places.
@@ -99,9 +105,9 @@ def _search(
     found = dict(hyper)
     again = {found.get("best"), turn}
     merit = {}
-    for kind, targets in every.items():
+    for i, kind in enumerate(TRANSFORMS):
         if kind in again or kind not in found:
-            found[kind], _ = evidence.search(list(found.get(kind, _FIRST)), targets, 1 if kind in found else 9)
-        merit[kind] = evidence.left_out(found[kind], targets, scores)
+            found[kind], _ = evidence.search(list(found.get(kind, _FIRST)), i, 1 if kind in found else 9)
+        merit[kind] = evidence.left_out(found[kind], i)
     found["best"] = max(TRANSFORMS[::-1], key=lambda kind: round(merit[kind], 3))
     return found

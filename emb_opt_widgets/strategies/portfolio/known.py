@@ -13,6 +13,7 @@ from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
+from emb_opt_widgets.strategies.portfolio.linear_algebra import algebra_for
 from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
 
 __all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "shelf_of"]
@@ -56,8 +57,10 @@ def shelf_of(view: SearchView) -> Shelf:
     """The search's library; read once while the engine lives."""
     shelf: Shelf | None = view.cache.get(_KEY)
     if shelf is None:
-        rows, ids = open_rows(view.source)  # type: ignore[arg-type]
-        shelf = view.cache[_KEY] = Shelf(Library(rows), ids)
+        rows, ids = open_rows(view.source, view.checkpoint)  # type: ignore[arg-type]
+        library = Library(rows, algebra=algebra_for(view.source), checkpoint=view.checkpoint)
+        shelf = view.cache[_KEY] = Shelf(library, ids)
+    shelf.library.checkpoint = view.checkpoint
     return shelf
 
 

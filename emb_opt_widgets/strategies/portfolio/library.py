@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.strategies.portfolio.linear_algebra import NUMPY, Algebra
 from emb_opt_widgets.strategies.portfolio.rows import BLOCK, Rows
 
 __all__ = ["PLAIN", "Library", "Metric", "stable_order"]
@@ -33,6 +34,10 @@ def stable_order(rows: Array) -> Array:
     """A pseudo-random order of rows that depends on their numbers alone: subsets stay what they were."""
     mixed = (rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)
     return np.argsort(mixed, kind="stable")
+
+
+def _go_on() -> None:
+    """Nobody interrupts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,16 +69,22 @@ class Library:
     Args:
         rows: The vectors `(n, d)`.
         cells: Whether they are also sorted into cells (k-means of a sample), for the operators that need regions.
+        algebra: What the models over it compute with.
+        checkpoint: Called every tenth of a second or so while it is read through; a round sets its own.
 
     Attributes:
         metrics: Those that are known before any score, by name.
         centres: `(c, d)` scaled centres of the cells. cell: `(n,)` the cell of each row. cell_size: `(c,)`.
     """
 
-    def __init__(self, rows: Rows, cells: bool = True) -> None:
+    def __init__(
+        self, rows: Rows, cells: bool = True, algebra: Algebra = NUMPY, checkpoint: Callable[[], None] = _go_on
+    ) -> None:
         self.rows = rows
+        self.algebra = algebra
+        self.checkpoint = checkpoint
         self.n, self.dim = rows.n, rows.dim
-        self._mean, self._scale = _centre(rows)
+        self._mean, self._scale = _centre(rows, checkpoint)
         self._mean32 = self._mean.astype(np.float32)
         sample = self.block(stable_order(np.arange(self.n))[: min(_SAMPLE, self.n)])
         values, axes = _principal_axes(sample)
@@ -104,7 +115,17 @@ class Library:
     def blocks(self, step: int = BLOCK) -> Iterator[tuple[int, Array]]:
         """All rows in order, centred and scaled, at most `step` at a time, with the row of the first."""
         for start, block in self.rows.blocks(step):
+            self.checkpoint()
             yield start, self._scaled(block)
+
+    def placed(self, rows: Array) -> Any:
+        """As `block`, where the models compute."""
+        return self.algebra.place(self.block(rows))
+
+    def placed_blocks(self, step: int = BLOCK) -> Iterator[tuple[int, Any]]:
+        """As `blocks`, where the models compute."""
+        for start, block in self.blocks(step):
+            yield start, self.algebra.place(block)
 
     def original(self, block: Array) -> npt.NDArray[np.float64]:
         """Scaled vectors `(m, d)` in the source's own units."""
@@ -122,6 +143,7 @@ class Library:
     def _sort_into_cells(self, sample: Array, k: int) -> None:
         centres = sample[: min(k, len(sample))].copy()
         for _ in range(5):
+            self.checkpoint()
             nearest = np.concatenate([_nearest(sample[i : i + BLOCK], centres) for i in range(0, len(sample), BLOCK)])
             count = np.bincount(nearest, minlength=len(centres))
             total = np.zeros((len(centres), self.dim))
@@ -136,10 +158,11 @@ class Library:
         self._cell_start = np.concatenate([[0], np.cumsum(self.cell_size)])
 
 
-def _centre(rows: Rows) -> tuple[npt.NDArray[np.float64], np.float32]:
+def _centre(rows: Rows, checkpoint: Callable[[], None]) -> tuple[npt.NDArray[np.float64], np.float32]:
     """The mean vector, and one over the root of the mean variance."""
     total, square, count = np.zeros(rows.dim), np.zeros(rows.dim), 0
     for _, block in rows.blocks(BLOCK):
+        checkpoint()
         wide = block.astype(np.float64)
         total += wide.sum(axis=0)
         square += (wide * wide).sum(axis=0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT
+from emb_opt_widgets.strategies.portfolio.kernels import CONSTANT
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.process import Primal, Process
 
@@ -49,15 +49,16 @@ class Sums:
         gram, product = np.zeros((2 * d + 2, 2 * d + 2)), np.zeros(2 * d + 2)
         for number in range(first, -(-len(rows) // _BLOCK)):
             part = slice(number * _BLOCK, (number + 1) * _BLOCK)
+            library.checkpoint()
             features = _features(process, library.block(rows[part]))
             product += features.T @ np.interp(scores[part], known, process.targets[at])
-            whole = len(features) == _BLOCK
-            if number not in self._blocks or not whole:
-                self._blocks[number] = features.T @ features
-            gram += self._blocks[number]
-            if not whole:
-                del self._blocks[number]
-        wx, wq, ws = process.quadratic
+            known_gram = self._blocks.get(number)
+            if known_gram is None:
+                known_gram = features.T @ features
+                if len(features) == _BLOCK:
+                    self._blocks[number] = known_gram
+            gram += known_gram
+        wx, wq, ws = process.kernel.quadratic
         scale = np.sqrt(np.concatenate([[1 + CONSTANT], np.full(d, wx / d), [wq], np.full(d, ws / (2 * d))]))
         inner = scale[:, None] * gram * scale
         inner[np.diag_indices(len(inner))] += process.noise

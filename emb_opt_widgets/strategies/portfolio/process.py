@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.strategies.portfolio.evidence import CONSTANT
-from emb_opt_widgets.strategies.portfolio.kernels import linear_gram, matern, square_distances
+from emb_opt_widgets.strategies.portfolio.kernels import CONSTANT, Kernel, covariance, square_distances, variances
 from emb_opt_widgets.strategies.portfolio.library import Library, Metric
+from emb_opt_widgets.strategies.portfolio.linear_algebra import NUMPY, Algebra, Factor
 from emb_opt_widgets.strategies.portfolio.rows import BLOCK
 from emb_opt_widgets.strategies.portfolio.target import in_scores
 
@@ -21,7 +22,13 @@ Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 Primal = tuple[Array, Array | None, np.float32, np.float32]
 """A linear part as weights: of x `(d,)`, of the single xⱼ² − 1 `(d,)` or None, of |x|², and the constant."""
-_PAIRS = 4_000_000
+_WORK = 4096
+"""Of a step, for each of an algebra's `pairs`: see `Process.step`."""
+_CHEAP = 64
+"""Multiplications that a covariance costs beside those of its distance."""
+_PARTS = 4
+_REMEMBERED = 2_000_000
+"""Items up to which what was predicted of a row is kept."""
 
 
 @dataclass(eq=False)
@@ -31,41 +38,43 @@ class Process:
     Attributes:
         metric: In which distances are measured.
         points: `(n, d)` float32 mapped rows it was fitted to. lengths: `(n,)` their standardised squared lengths.
-        share: Of the linear part. length, noise: Of the kernel. quadratic: Weights of the linear features.
-        alpha: `(n,)`. gram: `(n, n)` with the noise. variance: The prior's scale.
+        kernel: Its covariance. noise: Beside it, in prior variances.
+        alpha: `(n,)`. factor: Of the Gram matrix with the noise. variance: The prior's scale.
         left_out: Rank correlation of its leave-one-out predictions with the scores.
         targets, scores: `(n,)` what it was fitted to, and the scores they stand for.
         hyper: Where in the grids it was found, for the next fit.
+        algebra: What computes.
     """
 
     metric: Metric
     points: Array
     lengths: Float64
-    share: float
-    length: float
+    kernel: Kernel
     noise: float
-    quadratic: tuple[float, float, float]
     alpha: Float64
-    gram: Float64
+    factor: Factor
     variance: float
     left_out: float
     targets: Float64
     scores: Float64
     hyper: dict[str, Any]
+    algebra: Algebra = NUMPY
     primal: Primal | None = None
     """The linear part, where it was fitted to more than the points."""
+    _told: dict[str, Array] = field(default_factory=dict)
+    _placed: dict[bool, tuple[Any, ...]] = field(default_factory=dict)
 
-    @cached_property
-    def inverse(self) -> Array:
-        """Of the Gram matrix; only what needs variances asks for it."""
-        out: Array = np.linalg.inv(self.gram)
-        return out
+    @property
+    def gram(self) -> Float64:
+        """`(n, n)` covariances of the points, with the noise."""
+        lower = self.algebra.host(self.factor.lower)
+        return np.asarray(lower @ lower.T)
 
     @cached_property
     def _linear(self) -> Primal:
         """The linear part as weights."""
-        d, linear = self.points.shape[1], self.alpha * self.share
-        wx, wq, ws = self.quadratic
+        d, linear = self.points.shape[1], self.alpha * self.kernel.share
+        wx, wq, ws = self.kernel.quadratic
         weights = (wx / d * (self.points.T @ linear)).astype(np.float32)
         squares = (self.points.astype(np.float64) ** 2 - 1).T @ linear
         return (
@@ -75,101 +84,136 @@ class Process:
             np.float32(linear.sum() + CONSTANT * self.alpha.sum()),
         )
 
+    def _mapped(self, block: Any, wide: bool = False) -> tuple[Any, Any]:
+        """Scaled vectors `(m, d)` in the metric, and their standardised squared lengths `(m,)`."""
+        b = self.algebra.place(block, wide)
+        if self.metric.map is not None:
+            b = b @ self.algebra.place(self.metric.map, wide)
+        return b, ((b * b).sum(1) - self.metric.mean) / self.metric.deviation
+
+    def _own(self, wide: bool) -> tuple[Any, Any, Any]:
+        """The points, their lengths and the factor's inverse where it computes."""
+        if wide not in self._placed:
+            place = self.algebra.place
+            self._placed[wide] = place(self.points, wide), place(self.lengths, wide), place(self.factor.inverse, wide)
+        points, lengths, inverse = self._placed[wide]
+        return points, lengths, inverse
+
     @cached_property
-    def _kernel(self) -> tuple[Array, Array, Array, np.float32]:
-        """The kernel part: its weights, its points transposed, their squared lengths, one over the length scale."""
-        return (
-            ((1 - self.share) * self.alpha).astype(np.float32),
-            np.ascontiguousarray(self.points.T) * np.float32(-2),
-            np.einsum("ij,ij->i", self.points, self.points),
-            np.float32(1 / (2 * self.points.shape[1] * self.length)),
-        )
+    def _kernel(self) -> tuple[Any, Any, Any, float]:
+        """The kernel part's weights `(n,)`, and what makes five times a row's scaled squared distances: `(d, n)` to
+        multiply it with, `(n,)` to add, and the factor of its squared length."""
+        per = 5 / (2 * self.points.shape[1] * self.kernel.length)
+        own = np.einsum("ij,ij->i", self.points, self.points) * np.float32(per)
+        turned = np.ascontiguousarray(self.points.T) * np.float32(-2 * per)
+        place = self.algebra.place
+        return place((1 - self.kernel.share) * self.alpha), place(turned), place(own), per
 
     @property
     def step(self) -> int:
-        """Rows to predict at a time."""
-        return BLOCK if self.share == 1 else int(np.clip(_PAIRS // max(len(self.alpha), 1), 256, BLOCK))
+        """Rows to look at between two checkpoints."""
+        d, pairs = self.points.shape[1], self.algebra.pairs
+        row = d if self.kernel.share == 1 else len(self.alpha) * (d + _CHEAP)
+        row += 0 if self.metric.map is None else d * d
+        return int(np.clip(_WORK * pairs // row, 64, max(BLOCK, pairs >> 8)))
 
-    def predict(self, block: Array) -> Array:
+    def predict(self, block: Any) -> Array:
         """Mean `(m,)` of a block of scaled vectors; one step's worth at most."""
+        b, lengths = self._mapped(block)
         weights, squares, by_length, constant = self._linear if self.primal is None else self.primal
-        b = self.metric.apply(block)
-        mean: Array = b @ weights + by_length * self.metric.lengths(b) + constant
+        place = self.algebra.place
+        mean = b @ place(weights) + float(by_length) * lengths + float(constant)
         if squares is not None:
-            mean += (b * b - 1) @ squares
-        if self.share < 1:
-            alpha, turned, own, per = self._kernel
-            k = b @ turned
-            k += own
-            k += np.einsum("ij,ij->i", b, b)[:, None]
-            np.maximum(k, 0, out=k)
-            k *= per
-            mean += matern(k) @ alpha
-        return mean
+            mean += (b * b - 1) @ place(squares)
+        if self.kernel.share < 1:
+            mean += self._refined(b)
+        return self.algebra.host(mean)
+
+    def _refined(self, b: Any) -> Any:
+        """The kernel's part of the mean `(m,)`, by tiles that stay in the cache."""
+        alpha, turned, own, per = self._kernel
+        out = b[:, 0] * 0
+        tile = max(1, self.algebra.pairs // len(self.alpha))
+        for i in range(0, len(b), tile):
+            part = b[i : i + tile]
+            scaled = part @ turned
+            scaled += own
+            scaled += (per * (part * part).sum(1))[:, None]
+            out[i : i + tile] = self.algebra.matern(scaled) @ alpha
+        return out
 
     def gradients(self) -> Float64:
         """Of the mean at each of its points, `(n, d)`, along mapped vectors."""
         a, d = self.points.astype(np.float64), self.points.shape[1]
-        linear, (wx, wq, ws) = self.alpha * self.share, self.quadratic
+        share, (wx, wq, ws) = self.kernel.share, self.kernel.quadratic
+        linear = self.alpha * share
         by_length = wq * float(self.lengths @ linear) / self.metric.deviation
         out: Float64 = wx / d * (a.T @ linear) + (2 * by_length + ws / d * ((a * a - 1).T @ linear)) * a
-        if self.share < 1:
-            per = 5 / (2 * d * self.length)
+        if share < 1:
+            per = 5 / (2 * d * self.kernel.length)
             root = np.sqrt(per * square_distances(a, a))
-            pull = (1 + root) * np.exp(-root) * (per / 3 * (1 - self.share) * self.alpha)
+            pull = (1 + root) * np.exp(-root) * (per / 3 * (1 - share) * self.alpha)
             out += pull @ a - pull.sum(axis=1)[:, None] * a
         return out
 
     def at(self, library: Library, rows: Array) -> Array:
         """Mean `(m,)` of these rows, float32."""
-        out = np.empty(len(rows), np.float32)
-        for i in range(0, len(rows), self.step):
-            out[i : i + self.step] = self.predict(library.block(rows[i : i + self.step]))
+        return self._remembered("mean", library, rows, self.predict)
+
+    def deviation_at(self, library: Library, rows: Array) -> Array:
+        """Posterior standard deviations `(m,)` of these rows, float32."""
+        return self._remembered("deviation", library, rows, self.deviation)
+
+    def _remembered(self, what: str, library: Library, rows: Array, of: Callable[[Any], Array]) -> Array:
+        """What was computed of rows before, and the others anew, a step at a time."""
+        large = library.n > _REMEMBERED
+        told = self._told.get(what)
+        if told is None:
+            told = np.full(0 if large else library.n, np.nan, np.float32)
+            self._told[what] = told
+        out = np.full(len(rows), np.nan, np.float32) if large else told[rows]
+        fresh = np.flatnonzero(np.isnan(out))
+        for i in range(0, len(fresh), self.step):
+            library.checkpoint()
+            part = fresh[i : i + self.step]
+            out[part] = of(library.placed(rows[part]))
+        if not large:
+            told[rows] = out
         return out
 
     def everywhere(self, library: Library) -> Array:
         """Mean `(N,)` of the whole library, float32."""
         out = np.empty(library.n, np.float32)
-        for start, block in library.blocks(self.step):
+        for start, block in library.placed_blocks(self.step):
+            library.checkpoint()
             out[start : start + len(block)] = self.predict(block)
+        if library.n <= _REMEMBERED:
+            self._told["mean"] = out.copy()
         return out
 
-    def posterior(self, block: Array) -> tuple[Float64, Float64]:
+    def posterior(self, block: Any) -> tuple[Float64, Float64]:
         """Mean `(m,)` and covariance `(m, m)` of few scaled vectors."""
-        b = self.metric.apply(block).astype(np.float64)
-        qb = self.metric.lengths(b)
-        a = self.points.astype(np.float64)
-        cross: Any = CONSTANT
-        own: Any = CONSTANT
-        if self.share > 0:
-            cross = cross + self.share * (1 + linear_gram(b, qb, a, self.lengths, self.quadratic))
-            own = own + self.share * (1 + linear_gram(b, qb, b, qb, self.quadratic))
-        if self.share < 1:
-            per = 2 * a.shape[1] * self.length
-            cross = cross + (1 - self.share) * matern(square_distances(b, a) / per)
-            own = own + (1 - self.share) * matern(square_distances(b, b) / per)
-        return cross @ self.alpha, self.variance * (own - (cross @ self.inverse) @ cross.T)
+        b, qb = self._mapped(block, wide=True)
+        a, qa, inverse = self._own(wide=True)
+        cross = covariance(self.algebra, self.kernel, b, qb, a, qa)
+        own = covariance(self.algebra, self.kernel, b, qb, b, qb)
+        told = cross @ inverse.T
+        mean = cross @ self.algebra.place(self.alpha, wide=True)
+        host = self.algebra.host
+        return host(mean), host(self.variance * (own - told @ told.T))
 
-    def deviation(self, block: Array) -> Array:
+    def deviation(self, block: Any) -> Array:
         """Posterior standard deviations `(m,)` of scaled vectors, float32."""
-        b = self.metric.apply(block)
-        qb = self.metric.lengths(b)
-        cross = np.full((len(b), len(self.points)), CONSTANT, np.float32)
-        own = np.full(len(b), CONSTANT, np.float32)
-        if self.share > 0:
-            w, d = np.float32(self.share), self.points.shape[1]
-            cross += w * (1 + linear_gram(b, qb, self.points, self.lengths.astype(np.float32), self.quadratic))
-            square = self.quadratic[0] / d * np.einsum("ij,ij->i", b, b) + self.quadratic[1] * qb * qb
-            if self.quadratic[2]:
-                square = square + self.quadratic[2] / d * np.einsum("ij,ij->i", b * b - 1, b * b - 1) / 2
-            own += w * (1 + square).astype(np.float32)
-        if self.share < 1:
-            per = np.float32(1 / (2 * b.shape[1] * self.length))
-            cross += np.float32(1 - self.share) * matern(square_distances(b, self.points) * per)
-            own += np.float32(1 - self.share)
-        left = own - np.einsum("ij,ij->i", cross @ self.inverse.astype(np.float32), cross)
-        out: Array = np.sqrt(self.variance * np.maximum(left, 0))
-        return out
+        b, qb = self._mapped(block)
+        a, qa, inverse = self._own(wide=False)
+        cross = covariance(self.algebra, self.kernel, b, qb, a, qa)
+        left = variances(self.kernel, b, qb)
+        step = -(-len(inverse) // _PARTS)
+        for i in range(0, len(inverse), step):
+            j = min(i + step, len(inverse))
+            told = cross[:, :j] @ inverse[i:j, :j].T
+            left = left - (told * told).sum(1)
+        return np.asarray(self.algebra.host((self.variance * left.clip(min=0)) ** 0.5), np.float32)
 
     def in_scores(self, predicted: Array) -> Float64:
         """Predictions `(m,)` as scores: the inverse of the target's map, going on straight above the best."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -118,13 +118,14 @@ class ReadRows:
                 at += len(part)
 
 
-def open_rows(source: ReadableSource) -> tuple[Rows, ItemIds]:
-    """A source's rows, in the order of its scan, and their ids; one pass."""
+def open_rows(source: ReadableSource, checkpoint: Callable[[], None] = lambda: None) -> tuple[Rows, ItemIds]:
+    """A source's rows, in the order of its scan, and their ids; one pass, with a checkpoint at every step."""
     n = len(source)
     ids: list[Array] = []
     views: list[Array] | None = []
     dim = 1
     for items in source.scan(_SPAN):
+        checkpoint()
         dim = int(items.embeddings.shape[1])
         ids.append(items.ids)
         if views is not None and _is_view(items.embeddings, n):

@@ -94,6 +94,10 @@ class Outside:
             out[i : i + BLOCK] = self.predict(library.block(rows[i : i + BLOCK]))
         return out
 
+    def deviation_at(self, library: Library, rows: Array) -> Array:
+        """Standard deviations `(m,)` of these rows, float32."""
+        return self.deviation(library.block(rows))
+
     def everywhere(self, library: Library) -> Array:
         """Mean `(N,)` of the whole library, float32."""
         out = np.empty(library.n, np.float32)
