@@ -35,6 +35,8 @@ class BoundSource:
         self.readable = isinstance(source, ReadableSource)
         self.dtype = np.dtype(getattr(source, "dtype", np.float32))
         self.size = None if self.volatile else len(source)
+        name = getattr(source, "id_name", None)
+        self.id_name: str | None = name if isinstance(name, str) else None
         if self.size == 0:
             raise InputError("The source is empty", expected="at least one item", got="none")
 

@@ -6,14 +6,20 @@ Knows nothing of queries, scores' meaning or where items come from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.engine.tables import to_frame, write_csv
 from emb_opt_widgets.errors import InputError
 
-__all__ = ["Item", "Items", "as_ids", "concatenate"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Item", "Items", "Proposed", "as_ids", "concatenate"]
 
 Ids = npt.NDArray[Any]
 
@@ -95,6 +101,38 @@ class Item:
         return f"Item(id={self.id!r}, item={self.item!r:.60}, score={self.score})"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposed:
+    """Why items were handed out, one value each.
+
+    Attributes:
+        predicted: `(n,)` what the strategy expects, in units of the score; NaN where no model can be asked.
+        deviation: `(n,)` its standard deviation.
+        operator: What proposed each. reason: In words.
+    """
+
+    predicted: npt.NDArray[np.float64]
+    deviation: npt.NDArray[np.float64]
+    operator: Sequence[str]
+    reason: Sequence[str]
+
+    @classmethod
+    def nothing(cls, n: int) -> Proposed:
+        """Nothing known of `n` items."""
+        return cls(np.full(n, np.nan), np.full(n, np.nan), [""] * n, [""] * n)
+
+    def take(self, rows: npt.NDArray[Any]) -> Proposed:
+        """Those at these positions."""
+        words = ([column[i] for i in rows.tolist()] for column in (self.operator, self.reason))
+        return Proposed(self.predicted[rows], self.deviation[rows], *words)
+
+    def columns(self) -> dict[str, Any]:
+        """By name."""
+        return {
+            "predicted": self.predicted, "deviation": self.deviation, "operator": self.operator, "reason": self.reason,
+        }  # fmt: skip
+
+
 class Items(Sequence[Item]):
     """A batch of items, column by column.
 
@@ -106,9 +144,10 @@ class Items(Sequence[Item]):
         scores: `(n,)` float64, NaN where unknown, or None.
         extra: Per item, what a filter or a score function answered beside its verdict; it shadows `data`.
         later: Where `items`, `data` and `extra` come from when somebody looks at them, instead of now.
+        proposed: Why they were handed out, where they were.
     """
 
-    __slots__ = ("_data", "_extra", "_items", "_later", "embeddings", "ids", "scores")
+    __slots__ = ("_data", "_extra", "_items", "_later", "_proposed", "embeddings", "ids", "scores")
 
     def __init__(
         self,
@@ -119,6 +158,7 @@ class Items(Sequence[Item]):
         scores: npt.NDArray[np.float64] | None = None,
         extra: Sequence[Mapping[str, Any] | None] | None = None,
         later: Callable[[], Items] | None = None,
+        proposed: Proposed | None = None,
     ) -> None:
         self.ids = as_ids(ids)
         self.embeddings = embeddings
@@ -127,6 +167,7 @@ class Items(Sequence[Item]):
         self._data: Mapping[str, Any] = {} if data is None else data
         self._extra = extra
         self._later = later
+        self._proposed = proposed
         n = len(self.ids)
         columns = {"embeddings": embeddings, "items": items, "scores": scores, **self._data}
         for name, column in columns.items():
@@ -182,6 +223,7 @@ class Items(Sequence[Item]):
             {name: _take(column, rows) for name, column in self.data.items()},
             None if self.scores is None else self.scores[rows],
             None if self._extra is None else [self._extra[i] for i in rows],
+            proposed=None if self._proposed is None else self._proposed.take(rows),
         )
 
     def with_columns(
@@ -192,9 +234,58 @@ class Items(Sequence[Item]):
         """The same items with these scores and answers attached."""
         return Items(self.ids, self.embeddings, self.items, self.data, scores, extra)
 
+    def handed_out(self, proposed: Proposed) -> Items:
+        """The same items with why they were handed out."""
+        return Items(self.ids, self.embeddings, self.items, self.data, self.scores, self._extra, None, proposed)
+
+    @property
+    def proposed(self) -> Proposed:
+        """Why they were handed out."""
+        return Proposed.nothing(len(self)) if self._proposed is None else self._proposed
+
+    @property
+    def predicted(self) -> npt.NDArray[np.float64]:
+        """`(n,)` what the strategy expects of each, in units of the score; NaN where no model can be asked."""
+        return self.proposed.predicted
+
+    @property
+    def deviation(self) -> npt.NDArray[np.float64]:
+        """`(n,)` standard deviations of `predicted`."""
+        return self.proposed.deviation
+
+    @property
+    def operator(self) -> Sequence[str]:
+        """`(n,)` what proposed each."""
+        return self.proposed.operator
+
+    @property
+    def reason(self) -> Sequence[str]:
+        """`(n,)` why, in words."""
+        return self.proposed.reason
+
+    def table(self) -> dict[str, Any]:
+        """All but the vectors by column: `id`, `item`, `score` where one is known, why it was handed out, and data."""
+        out: dict[str, Any] = {"id": self.ids}
+        if self.items is not None:
+            out["item"] = list(self.items)
+        if self.scores is not None and not np.isnan(self.scores).all():
+            out["score"] = self.scores
+        if self._proposed is not None:
+            out.update(self._proposed.columns())
+        return out | {name: column for name, column in self.columns().items() if name not in out}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A DataFrame, one row an item. With scores in a column `score`, it is what `tell` takes."""
+        return to_frame(self.table())
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a CSV file, UTF-8. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+        write_csv(self.table(), path)
+
     def __reduce__(self) -> tuple[Any, ...]:
         self._load()
-        return Items, (self.ids, self.embeddings, self._items, self._data, self.scores, self._extra)
+        columns = (self.ids, self.embeddings, self._items, self._data, self.scores, self._extra)
+        return Items, columns if self._proposed is None else (*columns, None, self._proposed)
 
     def columns(self) -> dict[str, Any]:
         """Payload columns by name, with what functions answered laid over them."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
     from emb_opt_widgets.engine.view import SearchView
 
-__all__ = ["Choose", "Prune", "ReadableSource", "Source", "Update", "VolatileSource"]
+__all__ = ["Asynchronous", "Choose", "Predicts", "Prune", "ReadableSource", "Source", "Update", "VolatileSource"]
 
 
 @runtime_checkable
@@ -71,6 +71,26 @@ class Choose(Protocol):
 
     def choose(self, candidates: Items, view: SearchView) -> Choice:
         """Which of a round's unscored candidates to score, in which order."""
+
+
+@runtime_checkable
+class Asynchronous(Protocol):
+    """An update that can propose beside items that are pending: it does not wait for all of a round."""
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether it does."""
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """An update that tells what it expects of items."""
+
+    def predict(
+        self, rows: npt.NDArray[np.int32], view: SearchView
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """What each of these rows is expected to gain, and the standard deviation; `(n,)` each, NaN where no model can
+        be asked."""
 
 
 @runtime_checkable

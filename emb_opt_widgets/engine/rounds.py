@@ -78,6 +78,7 @@ class Parts:
     Attributes:
         source: What is searched. filter, score: callers, or None. update, prune: strategies.
         gather: Rows to items. cache: the strategy's scratch space. at_once: items that are scored at a time.
+        costs: Rows to what a measurement of each costs; None: all the same.
     """
 
     source: BoundSource
@@ -89,6 +90,7 @@ class Parts:
     starts: Callable[[], Proposals]
     cache: dict[str, Any] = field(default_factory=dict)
     at_once: int = 1
+    costs: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]] | None = None
 
     def view(self, state: State) -> SearchView:
         """The search as its strategy sees it."""

@@ -1,4 +1,4 @@
-"""Scores from elsewhere: handing out what to score, and taking the answers."""
+"""Scores from elsewhere: handing out what to score, taking it back, and taking the answers, whenever they come."""
 
 from __future__ import annotations
 
@@ -9,31 +9,80 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.answers import read_scores
-from emb_opt_widgets.engine.items import Items, as_ids
-from emb_opt_widgets.engine.rounds import run_round, verdict
-from emb_opt_widgets.engine.status import SearchStatus
-from emb_opt_widgets.errors import FunctionError, InputError
+from emb_opt_widgets.engine.items import Items, Proposed, as_ids
+from emb_opt_widgets.engine.protocols import Asynchronous, Predicts
+from emb_opt_widgets.engine.rounds import Parts, run_round, verdict
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.status import ItemStatus, Phase, SearchStatus
+from emb_opt_widgets.engine.told import Told, read_told
+from emb_opt_widgets.errors import InputError, StateError, failing_as
 from emb_opt_widgets.search.controller import Controller
 
-__all__ = ["ask", "tell"]
+__all__ = ["ask", "give_back", "pending", "tell"]
+
+_JUDGED = (ItemStatus.SCORED, ItemStatus.FILTERED, ItemStatus.FAILED, ItemStatus.PENDING, ItemStatus.DROPPED)
 
 
-def ask(controller: Controller, n: int, handed_out: set[int]) -> Items:
-    """The next items to score, at most `n`, without those in `handed_out`, which grows by them.
+def ask(controller: Controller, n: int) -> Items:
+    """The next items to score, `n` while there are any and the budget allows; pending from here on.
 
-    A round that begins here is told that `n` are wanted.
+    A round that begins here is told that `n` are wanted. Where all of a round is handed out, the next one begins if the
+    strategy can propose beside what is pending; else there is no more before the answers.
     """
     with controller.lock:
         controller.need_rest("ask")
-        while not (fresh := [row for row in controller.waiting() if row not in handed_out]):
-            if controller.waiting() or not _advance(controller, n):
+        state, rows = controller.state, list[int]()
+        while len(rows) < n:
+            fresh = _waiting(state)[: n - len(rows)]
+            if len(fresh):
+                controller.emit([_handed_out(fresh, state, controller.parts())])
+                rows += fresh.tolist()
+            elif not _advance(controller, n):
                 break
-        rows = np.array(fresh[:n], np.int32)
-        handed_out.update(rows.tolist())
-        if not len(rows):
-            return Items(np.empty(0, np.int64), np.empty((0, controller.state.dim), np.float32))
-        return controller.gather.payload(rows)
+        return _items(controller, np.array(rows, np.int32))
+
+
+def pending(controller: Controller) -> Items:
+    """What is handed out and has no answer yet, in the order in which it was handed out."""
+    with controller.lock:
+        return _items(controller, controller.state.handed_out())
+
+
+def _items(controller: Controller, rows: npt.NDArray[np.int32]) -> Items:
+    state = controller.state
+    if not len(rows):
+        return Items(np.empty(0, np.int64), np.empty((0, state.dim), np.float32)).handed_out(Proposed.nothing(0))
+    believed = np.array([state.expected.get(row, (np.nan, np.nan)) for row in rows.tolist()])
+    found = _proposers(state, rows)
+    operator = [state.operators[node] if node >= 0 else "" for node in found]
+    reason = [state.reasons[node] if node >= 0 else "" for node in found]
+    return controller.gather.payload(rows).handed_out(Proposed(believed[:, 0], believed[:, 1], operator, reason))
+
+
+def _proposers(state: State, rows: npt.NDArray[np.int32]) -> list[int]:
+    """The latest node that has each item among its hits; -1 where a person brought it."""
+    looked = np.flatnonzero(state.nodes["round"] >= 0) if state.n_nodes else np.empty(0, np.int64)
+    found, offsets = state.hits.gather(looked)
+    at = np.flatnonzero(np.isin(found, rows))
+    nodes = looked[np.searchsorted(offsets, at, side="right") - 1]
+    latest = dict(zip(found[at].tolist(), nodes.tolist()))
+    return [latest.get(row, -1) for row in rows.tolist()]
+
+
+def _waiting(state: State) -> npt.NDArray[np.int32]:
+    """Rows that this round chose and nobody measures yet, as far as the budget goes."""
+    if state.phase is not Phase.SCORE:
+        return np.empty(0, np.int32)
+    return state.unscored()[: state.calls_left]
+
+
+def _handed_out(rows: npt.NDArray[np.int32], state: State, parts: Parts) -> ev.HandedOut:
+    cost = None if parts.costs is None else parts.costs(rows)
+    if not isinstance(parts.update, Predicts):
+        return ev.HandedOut(rows, "person", cost)
+    with failing_as("update"):
+        gain, deviation = parts.update.predict(rows, parts.view(state))
+    return ev.HandedOut(rows, "person", cost, np.asarray(gain) * state.sign, np.asarray(deviation))
 
 
 def _advance(controller: Controller, at_once: int = 1) -> bool:
@@ -43,62 +92,148 @@ def _advance(controller: Controller, at_once: int = 1) -> bool:
         controller: At rest, its lock held.
         at_once: How many items are wanted.
     """
-    over = verdict(controller.state)
-    ended = controller.state.status is SearchStatus.FINISHED
+    state, parts = controller.state, controller.parts()
+    if state.reserved and not _may_go_on(state, parts):
+        return False
+    over = verdict(state)
+    ended = state.status is SearchStatus.FINISHED
     if over is not None:
         controller.emit([] if ended else [over])
         return False
     if ended:
-        controller.emit([ev.Resumed(controller.state.until)])
-    parts = controller.parts()
+        controller.emit([ev.Resumed(state.until)])
     parts = replace(parts, score=None, at_once=max(parts.at_once, at_once))
-    for group in run_round(controller.state, parts, lambda: True):
+    for group in run_round(state, parts, lambda: True):
         controller.emit(group)
-    return controller.state.status is not SearchStatus.FINISHED
+    return state.status is not SearchStatus.FINISHED
 
 
-def tell(controller: Controller, items: Any, scores: Any) -> None:
-    """Take scores of items, all or none."""
-    single = np.ndim(items) == 0 and not isinstance(items, Items)
-    raw = [items] if single else items
-    ids = raw.ids if isinstance(raw, Items) else as_ids([getattr(i, "id", i) for i in raw])
-    try:
-        answer = read_scores([scores] if single and np.ndim(scores) == 0 else scores, len(ids))
-    except FunctionError as error:
-        raise InputError("The scores told cannot be used", expected=f"{len(ids)} scores", got=str(error)) from None
+def _may_go_on(state: State, parts: Parts) -> bool:
+    """Whether there may be more before the pending items are answered."""
+    if state.calls_left == 0:
+        return False
+    if len(state.awaited()) and not (isinstance(parts.update, Asynchronous) and parts.update.asynchronous):
+        return False
+    judged = int(np.isin(state.items["status"], _JUDGED).sum())
+    return parts.source.size is None or judged < parts.source.size
+
+
+def give_back(controller: Controller, items: Any) -> None:
+    """Items that are not measured after all, all or none."""
+    ids = items.ids if isinstance(items, Items) else as_ids([getattr(i, "id", i) for i in _listed(items)])
+    with controller.lock:
+        controller.need_rest("give_back")
+        rows = controller.state.ids.rows(ids)
+        out = set(controller.state.reserved)
+        strange = [i for i, row in zip(ids.tolist(), rows.tolist()) if row not in out]
+        if strange:
+            raise InputError(
+                "Only what is pending can be given back",
+                expected="items of ask() without an answer",
+                got=strange[:5],
+                hint="search.pending lists them",
+            )
+        if len(rows):
+            controller.emit([ev.GivenBack(np.unique(rows))])
+
+
+def _listed(items: Any) -> Any:
+    return [items] if np.ndim(items) == 0 else items
+
+
+def tell(
+    controller: Controller,
+    items: Any,
+    scores: Any = None,
+    noise: Any = None,
+    paid: bool = True,
+    replace: bool = False,
+    note: str = "",
+) -> None:
+    """Take scores of items, all or none; with `replace`, in place of all that was measured of them."""
+    told = read_told(items, scores, noise, controller.source.id_name)
+    if not len(told.ids):
+        return
     with controller.lock:
         controller.need_rest("tell")
-        state = controller.state
-        _check(controller, ids)
-        new = ids[state.ids.rows(ids) < 0]
-        found = controller.source.fetch(new) if len(new) else None
-        if found is not None and not state.n_nodes:
-            _advance(controller)
-            keep = state.ids.rows(new) < 0
-            new, found = new[keep], found.take(np.flatnonzero(keep))
-        bodies: list[ev.Body] = []
-        if found is not None and len(new):
-            bodies.append(ev.Added(state.round, new, embeddings=found.embeddings))
-        rows, _ = state.ids.number(ids)
-        bodies.append(ev.Scored(rows, answer.values, answer.reasons, answer.data, told=True))
-        controller.emit(bodies)
+        if replace:
+            _correct(controller, told, note)
+        else:
+            _measure(controller, told, paid)
 
 
-def _check(controller: Controller, ids: npt.NDArray[Any]) -> None:
-    state = controller.state
-    if len(set(ids.tolist())) < len(ids):
-        raise InputError("An item is told twice in one call", expected="distinct ids", got=ids.tolist()[:10])
+def _measure(controller: Controller, told: Told, paid: bool) -> None:
+    state, ids = controller.state, told.ids
+    cost = _cost(controller, told) if paid else None
+    _check(state, ids, cost, paid)
+    new = ids[state.ids.rows(ids) < 0]
+    found = controller.source.fetch(new) if len(new) else None
+    if found is not None and not state.n_nodes and paid:
+        _advance(controller)
+        keep = state.ids.rows(new) < 0
+        new, found = new[keep], found.take(np.flatnonzero(keep))
+    bodies: list[ev.Body] = []
+    if found is not None and len(new):
+        bodies.append(ev.Added(state.round, new, embeddings=found.embeddings))
+    rows, _ = state.ids.number(ids)
+    answer = told.answer
+    if cost is None and paid and controller.parts().costs is not None:
+        cost = np.array([state.reserved.get(row, state.call_cost) for row in rows.tolist()])
+    bodies.append(ev.Scored(rows, answer.values, answer.reasons, answer.data, True, told.noise, cost, paid))
+    controller.emit(bodies)
+
+
+def _cost(controller: Controller, told: Told) -> npt.NDArray[np.float64] | None:
+    """What these measurements cost, where the search counts anything but calls."""
+    setting = controller.state.config.get("cost")
+    if setting is None or setting["by"] != "reported":
+        return None
+    if told.cost is None:
+        return None
+    wrong = ~np.isfinite(told.cost) | (told.cost < 0)
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        raise InputError(
+            "A cost is not usable",
+            expected="finite numbers of at least 0",
+            got=f"{told.cost[at]} for item {told.ids.tolist()[at]!r}",
+        )
+    return told.cost
+
+
+def _check(state: State, ids: npt.NDArray[Any], cost: npt.NDArray[np.float64] | None, paid: bool) -> None:
     rows = state.ids.rows(ids)
     known = rows[rows >= 0]
-    scored = known[state.items["call"][known] >= 0] if len(known) else known
-    if len(scored):
+    gone = known[state.items["status"][known] == ItemStatus.DROPPED] if len(known) else known
+    if len(gone):
         raise InputError(
-            "A score is never overwritten",
-            expected="items without a score",
-            got=f"scored already: {state.ids.take(scored).tolist()[:5]}",
+            "An item is not in the source any more",
+            expected="items of the source",
+            got=f"dropped: {state.ids.take(gone).tolist()[:5]}",
         )
     left = state.calls_left
-    if left is not None and len(ids) > left:
+    unreserved = int(sum(row not in state.reserved for row in rows.tolist()))
+    if paid and left is not None and unreserved > left:
         raise InputError(
-            "More scores than the budget allows", expected=f"at most {left}", got=len(ids), hint="set(budget=…)"
+            "More scores than the budget allows",
+            expected=f"at most {left} beside those that are pending",
+            got=unreserved,
+            hint="set(budget=…), or tell(…, paid=False) for what cost nothing",
         )
+
+
+def _correct(controller: Controller, told: Told, note: str) -> None:
+    state, rows = controller.state, controller.state.ids.rows(told.ids)
+    without = [i for i, row in zip(told.ids.tolist(), rows.tolist()) if row < 0 or state.items["call"][row] < 0]
+    if without:
+        raise InputError(
+            "There is nothing to replace",
+            expected="items that have a score",
+            got=f"none yet: {without[:5]}",
+            hint="tell(items, scores) without replace takes their first",
+        )
+    dropped = rows[state.items["status"][rows] == ItemStatus.DROPPED]
+    if len(dropped):
+        raise StateError(f"Items are not in the source any more: {state.ids.take(dropped).tolist()[:5]}")
+    plain = {"items": told.ids.tolist()[:100], "scores": told.answer.values.tolist()[:100]}
+    controller.submit("correct", {"rows": rows, "told": told}, plain, note)

@@ -35,7 +35,7 @@ class Command:
     """One thing asked.
 
     Attributes:
-        name: branch, prune_node, restore, undo, redo, set, pause, resume, step or stop.
+        name: branch, prune_node, restore, correct, undo, redo, set, pause, resume, step or stop.
         arguments: By name; may hold live objects.
         id: One effect for each id.
         who: Who asks. note: Why.
@@ -98,6 +98,8 @@ def apply_command(command: Command, state: State, parts: Parts) -> Bodies:
             return [_undo(command, state)]
         case "redo":
             return [_redo(command, state)]
+        case "correct":
+            return _correct(command)
         case "set":
             before = {key: state.config.get(key) for key in command.plain}
             return [command.event(config=dict(command.plain), config_before=before)]
@@ -252,6 +254,13 @@ def _redo(command: Command, state: State) -> ev.Commanded:
         nodes[same], undone.after[same], undone.before[same],
         config=undone.config_before, config_before=undone.config, target=target,
     )  # fmt: skip
+
+
+def _correct(command: Command) -> Bodies:
+    told = command.arguments["told"]
+    answer = told.answer
+    event = ev.Corrected(command.id, command.arguments["rows"], answer.values, answer.reasons, answer.data, told.noise)
+    return [event, command.event()]
 
 
 def _status(state: State, node: int) -> NodeStatus:

@@ -19,7 +19,7 @@ from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import CallHealth
 from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import Ending, Pausing, Phase, SearchStatus
+from emb_opt_widgets.engine.status import Ending, Pausing, SearchStatus
 from emb_opt_widgets.errors import FileError, StateError, as_function_error
 from emb_opt_widgets.executors import Workers
 from emb_opt_widgets.live.run import waited
@@ -340,13 +340,6 @@ class Controller:
         """Finished, and with nothing left to spend."""
         return self.state.status is SearchStatus.FINISHED and self.state.calls_left == 0
 
-    def waiting(self) -> list[int]:
-        """Rows whose scores the round waits for."""
-        if self.state.phase is not Phase.SCORE:
-            return []
-        rows: list[int] = self.state.unscored().tolist()
-        return rows
-
     @property
     def status(self) -> SearchStatus:
         """Where the search stands."""
@@ -368,8 +361,8 @@ class Controller:
             if not self.running and self.state.status is SearchStatus.RUNNING:
                 return "Interrupted. run() goes on from here."
             if self.score is None and not self.running and self.state.ending is None:
-                waiting = len(self.waiting())
-                told = f"Waiting for the scores of {waiting} items: tell(items, scores)."
+                waiting = len(self.state.reserved)
+                told = f"Waiting for the scores of {waiting} items: tell(items, scores), or give_back(items)."
                 return told if waiting else "ask() hands out the next items to score."
             if self.state.ending == Ending.BUDGET.name and self.state.calls_left != 0:
                 return "The budget was raised. run() goes on."

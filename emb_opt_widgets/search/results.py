@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Item, Items
-from emb_opt_widgets.errors import FileError, MissingDependencyError
+from emb_opt_widgets.engine.tables import to_frame, write_csv, writing
+from emb_opt_widgets.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["BestItem", "ResultRows", "QueryTree", "Results"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN = 10
 
 
@@ -134,11 +132,7 @@ class Results:
 
     def to_pandas(self) -> pd.DataFrame:
         """A DataFrame, one row an item, best first."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingDependencyError("to_pandas() needs pandas", hint="pip install pandas") from error
-        return pd.DataFrame(self.columns())
+        return to_frame(self.columns())
 
     def to_parquet(self, path: str | Path) -> None:
         """Write a Parquet file."""
@@ -148,17 +142,12 @@ class Results:
         except ImportError as error:
             raise MissingDependencyError("to_parquet() needs pyarrow", hint="pip install pyarrow") from error
         columns = {name: _arrow(column) for name, column in self.columns().items()}
-        with _writing(path):
+        with writing(path):
             pq.write_table(pa.table(columns), str(path))
 
     def to_csv(self, path: str | Path) -> None:
         """Write a CSV file, UTF-8. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
-        columns = self.columns()
-        with _writing(path), open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.writer(file)
-            writer.writerow([_csv_cell(name) for name in columns])
-            for row in zip(*columns.values()):
-                writer.writerow([_csv_cell(value) for value in row])
+        write_csv(self.columns(), path)
 
     def __repr__(self) -> str:
         lines = [f"Results: {len(self)} items"]
@@ -222,35 +211,12 @@ class QueryTree:
 
     def to_pandas(self) -> pd.DataFrame:
         """A DataFrame, one row a node; embeddings as one array a cell."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingDependencyError("to_pandas() needs pandas", hint="pip install pandas") from error
-        return pd.DataFrame({k: list(v) if k == "embedding" else v for k, v in self._columns.items()})
+        return to_frame({k: list(v) if k == "embedding" else v for k, v in self._columns.items()})
 
     def __repr__(self) -> str:
         status = list(self._columns["status"])
         counts = ", ".join(f"{status.count(s)} {s}" for s in dict.fromkeys(status))
         return f"QueryTree: {len(self)} queries ({counts})"
-
-
-@contextmanager
-def _writing(path: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FileError(f"{path} cannot be written ({error.strerror})", hint="Check that its folder exists") from error
-
-
-def _csv_cell(value: Any) -> Any:
-    if (
-        value is None
-        or isinstance(value, (int, float))
-        or (isinstance(value, np.generic) and not isinstance(value, str))
-    ):
-        return 0.0 if isinstance(value, (float, np.floating)) and value == 0 else value  # and never "-0.0"
-    text = str(value)
-    return "'" + text if text.startswith(_FORMULA) else text
 
 
 def _arrow(column: Any) -> Any:

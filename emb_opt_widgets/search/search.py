@@ -19,7 +19,7 @@ from emb_opt_widgets.live.event_log import EventLog
 from emb_opt_widgets.live.run import waited
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
-from emb_opt_widgets.search.ask_tell import ask, tell
+from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
 from emb_opt_widgets.search.controller import Controller
 from emb_opt_widgets.search.results import BestItem, QueryTree, Results
 from emb_opt_widgets.search.settings import Functions, check_score, check_setting, describe_queries, whole_number
@@ -267,27 +267,59 @@ class Search:
     # -- scores from elsewhere -----------------------------------------------------------------------------
 
     def ask(self, n: int = 1) -> Items:
-        """The next items to score elsewhere, at most `n`; none when the search is over or waits for `tell`.
+        """The next items to score elsewhere: `n` while there are any and the budget allows, however many are pending.
 
-        Each item is handed out once; after a restart of the program those not yet told are handed out again.
+        Each is handed out once, and pending until it is told or given back; they reserve their part of the budget.
+        With a strategy that waits for all of a round (all but the default one do) there are fewer before the answers
+        of a round that is handed out. `predicted`, `deviation`, `operator` and `reason` say why each was chosen.
 
         Raises:
             StateError: The search is running.
         """
-        return ask(self._controller, whole_number("n", n, 1) or 1, self._steering.handed_out)
+        return ask(self._controller, whole_number("n", n, 1) or 1)
 
-    def tell(self, items: Any, scores: Any) -> None:
-        """Scores from elsewhere, for items of `ask` or any others of the source.
+    @property
+    def pending(self) -> Items:
+        """What is handed out and has no answer yet."""
+        return pending(self._controller)
 
-        Args:
-            items: `Items`, an `Item`, or ids.
-            scores: As a score function returns them.
+    def give_back(self, items: Any) -> None:
+        """Items of `ask` that are not measured after all: free again, nothing paid.
 
         Raises:
-            InputError: Unknown ids, a score too many or too few, an item that has its score already, or more
-                than the budget allows. Nothing is changed then.
+            InputError: One that is not pending. Nothing is changed then.
         """
-        tell(self._controller, items, scores)
+        give_back(self._controller, items)
+
+    def tell(
+        self,
+        items: Any,
+        scores: Any = None,
+        noise: Any = None,
+        paid: bool = True,
+        replace: bool = False,
+        note: str = "",
+    ) -> None:
+        """Scores from elsewhere, for items of `ask` or any others of the source; in parts, late, in any order.
+
+        Each score is a measurement: an item that is told again has the mean of its measurements (weighted where their
+        noise is known) as its score.
+
+        Args:
+            items: `Items`, an `Item`, or ids; or a DataFrame (ids from a column `id`, else its index; `score`, and
+                `noise` and `cost` if there; other columns are kept as data), or a Series with the ids as its index.
+            scores: As a score function returns them; a Series is aligned by its index. None where `items` has them.
+            noise: Standard deviation of a measurement: one number, or one each. None: unknown.
+            paid: Whether the budget pays for them. False: known from elsewhere.
+            replace: They take the place of all that was measured of these items; costs nothing, and `undo` takes it
+                back.
+            note: Why they are replaced, for the log.
+
+        Raises:
+            InputError: Unknown ids, an item twice, a score too many or too few, more than the budget allows, a negative
+                noise or cost, or nothing to replace. Nothing is changed then.
+        """
+        tell(self._controller, items, scores, noise, paid, replace, note)
 
     # -- looking -------------------------------------------------------------------------------------------
 

@@ -32,14 +32,10 @@ class Steering:
 
     Args:
         controller: What drives the search.
-
-    Attributes:
-        handed_out: Rows that `ask` has handed out since the last start.
     """
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self.handed_out: set[int] = set()
 
     # -- running -------------------------------------------------------------------------------------------
 
@@ -62,7 +58,6 @@ class Steering:
         if state.status is not SearchStatus.RUNNING or until != state.until:
             resumed = state.status is SearchStatus.PAUSED and until == state.until
             live.emit([ev.Resumed(until) if resumed else ev.Started(until)])
-        self.handed_out.clear()
         live.launch()
 
     def pause(self, asked: Asked = PERSON) -> Done:

@@ -252,13 +252,14 @@ def test_waiting_from_within_a_score_function_is_refused(library: np.ndarray) ->
         search.run(rounds=1, progress=False)
 
 
-def test_tell_takes_any_item_and_never_overwrites(library: np.ndarray) -> None:
+def test_tell_takes_any_item_and_measures_again(library: np.ndarray) -> None:
     search = eow.Search(library, None, update=RL, k=5, queries=2, budget=12)
     search.tell([399, 12], [3.0, None])
     assert search.best is not None and search.best.id == 399 and search.n_scored == 2
     search.tell(7, 1.5)
+    search.tell(399, 1.0)
+    assert search.best.score == 2.0 and search.n_scored == 3
     for items, scores, why in [
-        ([399], [1.0], "never overwritten"),
         ([1, 1], [1.0, 2.0], "twice"),
         ([1, 2], [1.0], "2 scores"),
         ([4000], [1.0], "4000"),

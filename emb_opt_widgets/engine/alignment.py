@@ -1,0 +1,65 @@
+"""Answers that name their items, brought to them: frames and series are aligned by id, never by luck."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from emb_opt_widgets.engine.tables import Frame, frame_of
+from emb_opt_widgets.errors import FunctionError
+
+__all__ = ["aligned"]
+
+
+def aligned(value: Any, ids: npt.NDArray[Any], name: str = "score") -> Any:
+    """What a function answered for these items, in their order.
+
+    A series, or a frame of one column (or with a column of that `name`), is brought into it by its index, or by its
+    column `id`. One whose index says nothing (0, 1, 2, … beside other ids) is taken as it stands. Anything else comes
+    back as it is.
+
+    Args:
+        value: The answer.
+        ids: `(n,)` of the items asked about.
+        name: Of the column.
+
+    Raises:
+        FunctionError: Its index names other items, or could be meant both ways.
+    """
+    frame = frame_of(value)
+    if frame is None:
+        return value
+    column = _column(frame, name)
+    labels = list(frame.columns["id"]) if "id" in frame.columns else frame.index
+    if labels is None:
+        return column
+    place = {label: at for at, label in enumerate(labels)}
+    wanted = ids.tolist()
+    missing = [i for i in wanted if i not in place]
+    if frame.plain and "id" not in frame.columns:
+        if missing or labels == wanted:
+            return column
+        raise FunctionError(
+            f"The {name}s stand in an order that can be meant both ways: 0, 1, 2, … are ids here",
+            expected="a series with the items' ids as its index, or an array in the batch's order",
+            got="a default index",
+            hint=f"Return pd.Series({name}s, index=items.ids), or {name}s.to_numpy()",
+        )
+    if missing or len(place) < len(labels) or len(labels) != len(wanted):
+        what = f"none for {missing[:5]}" if missing else f"{len(labels)} values, {len(place)} of them of distinct ids"
+        raise FunctionError(
+            f"The {name}s name other items", expected=f"one {name} for each of {len(wanted)} ids", got=what
+        )
+    return [column[place[i]] for i in wanted]
+
+
+def _column(frame: Frame, name: str) -> Any:
+    if frame.series:
+        return frame.columns[""]
+    values = [column for column in frame.columns if column != "id"]
+    if name not in frame.columns and len(values) != 1:
+        raise FunctionError(
+            f"The frame has no column {name!r}", expected=f"a column named {name!r}", got=list(frame.columns)
+        )
+    return frame.columns[name if name in frame.columns else values[0]]
