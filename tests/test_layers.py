@@ -14,7 +14,7 @@ PACKAGE = "emb_opt_widgets"
 ROOT = Path(__file__).parents[1] / PACKAGE
 
 LEVEL = {
-    "errors": 0,
+    "errors": 0, "tables": 0,
     "executors": 0.5,  # where calls run: knows neither items nor searches
     "engine": 1,
     "strategies": 2, "sources": 2, "report": 2,

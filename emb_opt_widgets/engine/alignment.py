@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from emb_opt_widgets.engine.tables import Frame, frame_of
 from emb_opt_widgets.errors import FunctionError
+from emb_opt_widgets.tables import Frame, frame_of
 
 __all__ = ["aligned"]
 

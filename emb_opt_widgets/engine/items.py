@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.engine.tables import to_frame, write_csv
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.tables import to_frame, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from emb_opt_widgets.engine.alignment import aligned
 from emb_opt_widgets.engine.answers import Answer, read_scores, to_array
 from emb_opt_widgets.engine.items import Items, as_ids
-from emb_opt_widgets.engine.tables import Frame, frame_of, numbers
 from emb_opt_widgets.errors import FunctionError, InputError
+from emb_opt_widgets.tables import Frame, frame_of, numbers
 
 __all__ = ["PROPOSED", "Told", "read_told"]
 

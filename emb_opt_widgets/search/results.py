@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Item, Items
-from emb_opt_widgets.engine.tables import to_frame, write_csv, writing
 from emb_opt_widgets.errors import MissingDependencyError
+from emb_opt_widgets.tables import to_frame, write_csv, writing
 
 if TYPE_CHECKING:
     import pandas as pd
