@@ -29,9 +29,9 @@ NAMES = {
         "ArraySource", "FaissSource", "GenerativeSource", "HuggingFaceSource", "QdrantSource", "as_source",
     ],
     "emb_opt_widgets.strategies": [
-        "Blend", "CompositeFilter", "CompositeScore", "Coverage", "Explore", "GradientQueries", "Kernel",
-        "LearnedMetric", "Linear", "Neighbours", "Only", "Portfolio", "RLUpdate", "SurrogateUpdate",
-        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "Uniform",
+        "Blend", "BoTorchSurrogate", "CompositeFilter", "CompositeScore", "Coverage", "Explore", "GradientQueries",
+        "Kernel", "LearnedMetric", "Linear", "Neighbours", "Only", "Portfolio", "RLUpdate", "SklearnSurrogate",
+        "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "Uniform",
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],

@@ -9,6 +9,7 @@ from emb_opt_widgets.strategies.composite import CompositeFilter, CompositeScore
 from emb_opt_widgets.strategies.gradient_queries import GradientQueries
 from emb_opt_widgets.strategies.portfolio import (
     Blend,
+    BoTorchSurrogate,
     Coverage,
     Explore,
     Kernel,
@@ -17,6 +18,7 @@ from emb_opt_widgets.strategies.portfolio import (
     Neighbours,
     Only,
     Portfolio,
+    SklearnSurrogate,
     SurrogateUpdate,
     Uniform,
 )
@@ -25,6 +27,7 @@ from emb_opt_widgets.strategies.rl import RLUpdate
 from emb_opt_widgets.strategies.topk import TopKContinuousUpdate, TopKDiscreteUpdate
 
 __all__ = [
+    "BoTorchSurrogate",
     "Blend",
     "CompositeFilter",
     "CompositeScore",
@@ -38,6 +41,7 @@ __all__ = [
     "Only",
     "Portfolio",
     "RLUpdate",
+    "SklearnSurrogate",
     "SurrogateUpdate",
     "TopKContinuousUpdate",
     "TopKDiscreteUpdate",
@@ -48,9 +52,9 @@ __all__ = [
 REGISTRY: Mapping[str, type] = {
     part.__name__: part
     for part in (
-        Blend, CompositeFilter, CompositeScore, Coverage, Explore, GradientQueries, Kernel, LearnedMetric, Linear,
-        Neighbours, Only, Portfolio, RLUpdate, SurrogateUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune,
-        Uniform,
+        Blend, BoTorchSurrogate, CompositeFilter, CompositeScore, Coverage, Explore, GradientQueries, Kernel,
+        LearnedMetric, Linear, Neighbours, Only, Portfolio, RLUpdate, SklearnSurrogate, SurrogateUpdate,
+        TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune, Uniform,
     )
 }  # fmt: skip
 """Our own parts by name: what a search's file restores without being handed anything."""
