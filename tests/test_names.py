@@ -27,11 +27,12 @@ NAMES = {
     ],
     "emb_opt_widgets.sources": [
         "ArraySource", "FaissSource", "GenerativeSource", "HuggingFaceSource", "QdrantSource", "as_source",
+        "differentiable",
     ],
     "emb_opt_widgets.strategies": [
         "Blend", "BoTorchSurrogate", "CompositeFilter", "CompositeScore", "Coverage", "Explore", "GradientQueries",
-        "Kernel", "LearnedMetric", "Linear", "Neighbours", "Only", "Portfolio", "RLUpdate", "SklearnSurrogate",
-        "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "Uniform",
+        "Kernel", "LatentUpdate", "LearnedMetric", "Linear", "Neighbours", "Only", "Portfolio", "RLUpdate",
+        "SklearnSurrogate", "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "Uniform",
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],

@@ -145,6 +145,11 @@ class SearchView:
         """The ids of these rows."""
         return self._state.ids.take(rows)
 
+    def answered(self, name: str, rows: npt.NDArray[Any]) -> list[Any]:
+        """What score functions answered about these rows under this name, beside the score; None where nothing."""
+        extra = self._state.extra
+        return [extra.get(row, {}).get(name) for row in rows.tolist()] if extra else [None] * len(rows)
+
     def spent_ids(self) -> npt.NDArray[Any]:
         """Ids of all items that are not to be scored (again): measured, pending, filtered out or dropped."""
         columns = self._state.items

@@ -22,12 +22,21 @@ __all__ = ["BestItem", "ResultRows", "QueryTree", "Results"]
 _SHOWN = 10
 
 
-class BestItem(NamedTuple):
-    """The best item so far."""
-
+class _Best(NamedTuple):
     id: int | str
     score: float
     item: Any
+
+
+class BestItem(_Best):
+    """The best item so far: `id, score, item`, and beside them its `embedding`, `(d,)`."""
+
+    embedding: npt.NDArray[Any]
+
+    def __new__(cls, id: int | str, score: float, item: Any, embedding: npt.NDArray[Any]) -> BestItem:
+        made = super().__new__(cls, id, score, item)
+        made.embedding = embedding
+        return made
 
 
 class ResultRows(NamedTuple):

@@ -21,7 +21,7 @@ def best_of(state: State, gather: Gather) -> BestItem | None:
     if row < 0:
         return None
     found = gather.payload(np.array([row]))
-    return BestItem(found[0].id, float(state.items["score"][row]), found[0].item)
+    return BestItem(found[0].id, float(state.items["score"][row]), found[0].item, found[0].embedding)
 
 
 def results_of(state: State, gather: Gather, n: int | None, include_removed: bool) -> Results:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emb_opt_widgets.sources.array import ArraySource
     from emb_opt_widgets.sources.convert import as_source
+    from emb_opt_widgets.sources.differentiable_score import differentiable
     from emb_opt_widgets.sources.faiss import FaissSource
     from emb_opt_widgets.sources.generative import GenerativeSource
     from emb_opt_widgets.sources.huggingface import HuggingFaceSource
@@ -20,6 +21,7 @@ __all__ = [
     "HuggingFaceSource",
     "QdrantSource",
     "as_source",
+    "differentiable",
 ]
 
 _HOMES = {
@@ -29,6 +31,7 @@ _HOMES = {
     "HuggingFaceSource": "huggingface",
     "QdrantSource": "qdrant",
     "as_source": "convert",
+    "differentiable": "differentiable_score",
 }
 
 

@@ -24,7 +24,7 @@ Decoded = tuple[int | str, Any, Array, dict[str, Any]]
 class GenerativeSource:
     """A latent space that a function decodes.
 
-    A search looks at each query's own point and at `k - 1` points around it, drawn from a Gaussian of standard
+    A search looks at each query's own point and at `around` points around it, drawn from a Gaussian of standard
     deviation `scale` by a stream that depends on the seed and the query's bytes alone. So the same query finds the
     same items, alone or among others, today or after a resume. An item decoded at several points is one item; its
     first embedding stays. `Hits.distances` are squared Euclidean, from the query to the point that was decoded (to the
@@ -39,9 +39,11 @@ class GenerativeSource:
         encode: Items (a list of `n`) -> `(n, d)`: where they lie; None: where they were decoded.
         scale: Standard deviation around a query, at least 0.
         seed: Another seed, other points.
+        max_norm: Length beyond which a point is drawn back to it; None: any length.
+        around: Most points to look at around a query, beside its own, where decoding is dear. None: `k - 1`.
 
     Raises:
-        InputError: `decode` is not callable, or `scale` is negative.
+        InputError: `decode` is not callable, `scale` or `around` is negative, or `max_norm` is not above 0.
     """
 
     def __init__(
@@ -51,13 +53,20 @@ class GenerativeSource:
         encode: Callable[[list[Any]], Any] | None = None,
         scale: float = 0.1,
         seed: int = 0,
+        max_norm: float | None = None,
+        around: int | None = None,
     ) -> None:
         for name, function in (("decode", decode), ("encode", encode)):
             if not callable(function) and not (name == "encode" and function is None):
                 raise InputError(f"{name} is not a function", expected="a callable", got=type(function).__name__)
         if not 0 <= scale < float("inf"):
             raise InputError("scale is a standard deviation", expected="a finite number of at least 0", got=scale)
+        if max_norm is not None and not 0 < max_norm < float("inf"):
+            raise InputError("max_norm is a length", expected="a finite number above 0, or None", got=max_norm)
+        if around is not None and (isinstance(around, bool) or not isinstance(around, int) or around < 0):
+            raise InputError("around is a number of points", expected="at least 0, or None", got=repr(around))
         self._decode, self._encode = decode, encode
+        self._max_norm, self._most = None if max_norm is None else float(max_norm), around
         self._dim, self._scale, self._seed = dim, float(scale), int(seed)
         self._known: dict[int | str, Decoded] = {}
 
@@ -70,6 +79,16 @@ class GenerativeSource:
     def dtype(self) -> Any:
         """float32."""
         return np.dtype(np.float32)
+
+    @property
+    def scale(self) -> float:
+        """Standard deviation around a query."""
+        return self._scale
+
+    @property
+    def max_norm(self) -> float | None:
+        """The longest that a point is; None: any."""
+        return self._max_norm
 
     def __len__(self) -> int:
         """How many items are known so far."""
@@ -90,6 +109,7 @@ class GenerativeSource:
         """
         wanted = check_queries(queries, self._dim, np.float32)
         k = check_k(k)
+        k = k if self._most is None else min(k, self._most + 1)
         points = np.concatenate([self._around(query, k) for query in wanted]) if len(wanted) else wanted
         owners, found = self._decoded(points) if len(points) else ([], [])
         ids: list[Any] = []
@@ -142,7 +162,7 @@ class GenerativeSource:
         stream = np.random.Generator(np.random.PCG64(int.from_bytes(key.digest()[:16], "little")))
         offsets = stream.standard_normal((k - 1, len(query))) * self._scale
         out: Array = np.concatenate([query[None], (query + offsets).astype(np.float32)])
-        return out
+        return out if self._max_norm is None else _within(out, self._max_norm)
 
     def _decoded(self, points: Array) -> tuple[list[int], list[Decoded]]:
         """All items at these points, and of each the number of its point."""
@@ -189,6 +209,15 @@ class GenerativeSource:
         names = sorted({name for one in known for name in one[3]})
         data = {name: [one[3].get(name) for one in known] for name in names}
         return Items(as_ids(ids), embeddings, [one[1] for one in known], data)
+
+
+def _within(points: Array, most: float) -> Array:
+    """Float32 points, those that are longer than this drawn back to it."""
+    wide = points.astype(np.float64)
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    shrunk = (wide * (most * (1 - 1e-7) / np.maximum(norms, most))).astype(np.float32)
+    out: Array = np.where(norms > most, shrunk, points)
+    return out
 
 
 def _call(name: str, function: Callable[[Any], Any], argument: Any) -> Any:

@@ -22,6 +22,7 @@ from emb_opt_widgets.strategies.portfolio import (
     SurrogateUpdate,
     Uniform,
 )
+from emb_opt_widgets.strategies.portfolio.latent import LatentUpdate
 from emb_opt_widgets.strategies.prune import TopKPrune
 from emb_opt_widgets.strategies.rl import RLUpdate
 from emb_opt_widgets.strategies.topk import TopKContinuousUpdate, TopKDiscreteUpdate
@@ -35,6 +36,7 @@ __all__ = [
     "Explore",
     "GradientQueries",
     "Kernel",
+    "LatentUpdate",
     "LearnedMetric",
     "Linear",
     "Neighbours",
@@ -53,7 +55,7 @@ REGISTRY: Mapping[str, type] = {
     part.__name__: part
     for part in (
         Blend, BoTorchSurrogate, CompositeFilter, CompositeScore, Coverage, Explore, GradientQueries, Kernel,
-        LearnedMetric, Linear, Neighbours, Only, Portfolio, RLUpdate, SklearnSurrogate, SurrogateUpdate,
+        LatentUpdate, LearnedMetric, Linear, Neighbours, Only, Portfolio, RLUpdate, SklearnSurrogate, SurrogateUpdate,
         TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune, Uniform,
     )
 }  # fmt: skip

@@ -28,6 +28,7 @@ def test_exports():
         "HuggingFaceSource",
         "QdrantSource",
         "as_source",
+        "differentiable",
     ]
     assert set(sources.__all__) <= set(dir(sources))
     with pytest.raises(AttributeError):
@@ -120,5 +121,5 @@ def test_hints():
 )
 def test_missing_libraries_are_named(monkeypatch, module, make, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingDependencyError, match=rf"pip install emb_opt_widgets\[{extra}\]"):
+    with pytest.raises(MissingDependencyError, match=rf"pip install '?emb_opt_widgets\[{extra}\]"):
         make()

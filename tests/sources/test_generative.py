@@ -167,3 +167,18 @@ def test_identity():
     assert identity((long,)) != identity((other,))
     with pytest.raises(InputError, match="repr"):
         identity(Place())
+
+
+def test_a_norm_that_is_not_passed():
+    bounded = GenerativeSource(texts, scale=3.0, max_norm=1.5)
+    hits = bounded.search(QUERIES * 5, 20)
+    norms = np.linalg.norm(hits.items.embeddings.astype(np.float64), axis=1)
+    assert norms.max() <= 1.5 and (norms > 1.49).any() and bounded.max_norm == 1.5
+    inside = QUERIES / 10
+    np.testing.assert_array_equal(bounded.search(inside, 1).items.embeddings, inside)
+
+
+def test_points_around_are_bounded():
+    assert np.diff(GenerativeSource(texts, around=0).search(QUERIES, 9).offsets).tolist() == [1] * 6
+    assert np.diff(GenerativeSource(texts, around=3).search(QUERIES, 9).offsets).tolist() == [4] * 6
+    assert np.diff(GenerativeSource(texts, around=30).search(QUERIES, 2).offsets).tolist() == [2] * 6

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.asking import choose_hits, propose_queries
 from emb_opt_widgets.strategies.portfolio.known import is_readable
+from emb_opt_widgets.strategies.portfolio.latent import LatentUpdate
 from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Operator
 from emb_opt_widgets.strategies.portfolio.readable import choose_items, propose_items
 from emb_opt_widgets.strategies.portfolio.settings import Settings, check_weight, read_operators, read_surrogates
@@ -30,7 +32,8 @@ class Portfolio:
     slot by slot from the operators' lists; each operator is credited by how its own draws scored, the models' blend has
     the more credit to begin with the better they explain the scores, and from the middle of the budget on, what is
     asked in order to learn gets less. Where it can only be asked, operators make queries and the surrogate chooses
-    among their hits. Weights, credit and shares stand in the events' `memory`; `Choice.propensity` is the probability
+    among their hits; where it makes its items up, and no other surrogates are given, `LatentUpdate` climbs in it.
+    Weights, credit and shares stand in the events' `memory`; `Choice.propensity` is the probability
     with which an item's slot went to it, given the lists (see `batch.mix`); before the first design, given the starts.
 
     A round's size follows from the budget and from how well the models predict, in multiples of what is scored at once:
@@ -69,11 +72,19 @@ class Portfolio:
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
         """One node for each operator that got calls, with the items to score; or queries, where only those find any."""
+        if self._climbs(view):
+            return LatentUpdate(self.caution).propose(queries, view)
         make = propose_items if is_readable(view.source) else propose_queries
         return make(self._settings(), view)
 
+    def _climbs(self, view: SearchView) -> bool:
+        """Whether the source makes its items up, and no surrogates were chosen for it."""
+        return isinstance(view.source, VolatileSource) and self.surrogates == tuple(SURROGATES.values())
+
     def choose(self, candidates: Items, view: SearchView) -> Choice:
         """What to spend calls on: what a person asked for, then the batch."""
+        if self._climbs(view):
+            return LatentUpdate(self.caution).choose(candidates, view)
         if is_readable(view.source):
             return choose_items(candidates, view)
         return choose_hits(self._settings(), candidates, view)
