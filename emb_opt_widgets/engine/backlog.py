@@ -23,21 +23,23 @@ class Batch:
     Attributes:
         rows: `(n,)`. tries: How often they failed. waits: How often they were put off together.
         deaths: How many workers died of them, perhaps.
+        rest: Whether they are what is left of a batch that was answered in part.
     """
 
     rows: Rows
     tries: int = 0
     waits: int = 0
     deaths: int = 0
+    rest: bool = False
 
-    def part(self, positions: npt.NDArray[np.intp], **changed: int) -> Batch:
+    def part(self, positions: npt.NDArray[np.intp], rest: bool) -> Batch:
         """Some of its rows."""
-        return replace(self, rows=self.rows[positions], **changed)
+        return replace(self, rows=self.rows[positions], rest=rest)
 
-    def halves(self, **changed: int) -> tuple[Batch, Batch]:
+    def halves(self) -> tuple[Batch, Batch]:
         """Its rows in two parts."""
         half = len(self.rows) // 2
-        return replace(self, rows=self.rows[:half], **changed), replace(self, rows=self.rows[half:], **changed)
+        return replace(self, rows=self.rows[:half]), replace(self, rows=self.rows[half:])
 
 
 class Backlog:

@@ -360,9 +360,13 @@ class Caller:
                 "later" if isinstance(error, RetryLater) else "retry" if self._again(batch, error) else f"failed {i}"
             )
             kinds.setdefault(again, []).append(i)
-        for positions in kinds.values():
+        for fate, positions in kinds.items():
             worst = max((errors[i] for i in positions), key=lambda error: getattr(error, "seconds", 0.0))
-            out += self._failed(batch.part(np.array(positions, np.intp)), worst)
+            part = batch.part(np.array(positions, np.intp), rest=batch.rest or len(good) > 0)
+            if len(good) and fate.startswith("failed") and self._is_fact(worst):
+                out.append(self._trouble.verdict(int(part.rows[0]), worst))
+            else:
+                out += self._failed(part, worst)
         return out
 
     def _failed(self, batch: Batch, error: BaseException) -> list[Outcome]:
@@ -383,8 +387,11 @@ class Caller:
             return []
         if self._calls.on_error == "raise":
             return [self._halt(self._trouble.fatal_error(rows, error))]
-        halts = [self._trouble.hold_back(row, error) for row in rows]
+        halts = [self._trouble.hold_back(row, error, counts=not batch.rest) for row in rows]
         return [self._halt(halt) for halt in halts if halt is not None]
+
+    def _is_fact(self, error: BaseException) -> bool:
+        return self._is_plain(error) and self._calls.on_error == "record"
 
     @staticmethod
     def _is_plain(error: BaseException) -> bool:
@@ -406,7 +413,7 @@ class Caller:
 
     def _split(self, batch: Batch) -> None:
         """A batch that failed as a whole is asked again in halves, after a while where failures are retried."""
-        halves = batch.halves(tries=0, waits=batch.waits + 1)
+        halves = replace(batch, tries=0, waits=batch.waits + 1).halves()
         if not self._calls.retries:
             self._backlog.first(*halves)
             return
@@ -427,7 +434,7 @@ class Caller:
         elif deaths < _DEATHS:
             self._backlog.suspects.append(replace(batch, deaths=deaths))
         elif len(batch.rows) > 1:
-            self._backlog.suspects.extendleft(reversed(batch.halves(deaths=_DEATHS - 1)))
+            self._backlog.suspects.extendleft(reversed(replace(batch, deaths=_DEATHS - 1).halves()))
         else:
             twice = WorkerDied(f"its worker died {deaths} times; the item is set apart")
             out += self._failed(replace(batch, tries=self._calls.retries), twice)

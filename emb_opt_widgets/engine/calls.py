@@ -40,6 +40,12 @@ def _seconds(name: str, value: object, above: bool, unit: str = "seconds", optio
         raise InputError(f"{name} is not usable", expected=f"{unit} {least}{also}", got=repr(value))
 
 
+_KINDS = {
+    "workers": int, "rate_limit": float, "retries": int, "backoff": float, "timeout": float, "batch_size": int,
+    "failures_in_a_row": int,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Calls:
     """How a function is called.
@@ -78,6 +84,9 @@ class Calls:
         if self.on_error not in ("record", "raise"):
             raise InputError("on_error is not usable", expected='"record" or "raise"', got=repr(self.on_error))
         _whole("failures_in_a_row", self.failures_in_a_row, 1)
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else kind(value))
 
 
 @dataclass(slots=True)
@@ -87,12 +96,14 @@ class CallHealth:
     Attributes:
         worked: It has answered at least once.
         patience: So many failures in a row are an outage.
-        reported: Rows that failed since it last answered, and were told as failed.
+        run: Failures since it last answered.
+        reported: Rows that failed since then, and were told as failed.
         first: What its first calls failed with, until one answers or the search was paused for it.
     """
 
     worked: bool = False
     patience: int = 20
+    run: int = 0
     reported: list[int] = field(default_factory=list)
     first: list[str] | None = field(default_factory=list)
 

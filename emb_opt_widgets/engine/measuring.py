@@ -83,6 +83,8 @@ def reopen(state: State, body: ev.Reopened) -> None:
         before = state.chosen if state.phase != Phase.PROPOSE else np.empty(0, np.int32)
         state.chosen = np.concatenate([rows[~np.isin(rows, before)], before])
         state.phase = Phase.SCORE
+    else:
+        state.reopened = np.union1d(state.reopened, rows).astype(np.int32)
 
 
 def _refund(state: State, rows: npt.NDArray[Any]) -> None:

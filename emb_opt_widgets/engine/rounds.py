@@ -284,7 +284,7 @@ def _filter(state: State, filter: Caller | None, gate: Callable[[], bool]) -> It
 
 def _choose(state: State, parts: Parts) -> ev.Chosen:
     rows = state.pool[state.items["status"][state.pool] == ItemStatus.CANDIDATE]
-    left = state.calls_left
+    left = None if state.calls_left is None else max(0, state.calls_left - len(state.reopened))
     judges = isinstance(parts.update, Choose)
     choice = Choice(np.arange(len(rows)), np.ones(len(rows)) if judges else None)
     if isinstance(parts.update, Choose) and len(rows):

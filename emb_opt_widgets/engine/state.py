@@ -48,6 +48,7 @@ class State:
         self.n_scored = 0
         self.n_answered = 0
         self.n_failed = 0
+        self.reopened: npt.NDArray[np.int32] = np.empty(0, np.int32)
         self.spent = 0.0
         self.n_paid = 0
         self.unimproved = 0
@@ -292,7 +293,10 @@ class State:
             self.phase = Phase.CHOOSE
 
     def _chosen(self, body: ev.Chosen) -> None:
-        self.chosen = np.asarray(body.rows, np.int32)
+        first = self.reopened[self.items["status"][self.reopened] == ItemStatus.CANDIDATE]
+        self.reopened = np.empty(0, np.int32)
+        rows = np.asarray(body.rows, np.int32)
+        self.chosen = np.concatenate([first[~np.isin(first, rows)], rows]) if len(first) else rows
         self.memory = body.memory if body.memory is not None else self.memory
         self.phase = Phase.SCORE if len(self.chosen) else Phase.PRUNE
 

@@ -34,15 +34,23 @@ class Trouble:
         self._health = health
         self.held: list[tuple[int, str]] = []
 
-    def hold_back(self, row: int, error: BaseException) -> Halt | None:
-        """One more item failed; a halt where that makes an outage."""
+    def verdict(self, row: int, error: BaseException) -> Answered:
+        """An item failed beside others that were answered."""
+        text = f"{self._name} failed: {describe_error(error)}"
+        return Answered(np.array([row], np.int32), Answer(np.array([self._value]), {"0": text}))
+
+    def hold_back(self, row: int, error: BaseException, counts: bool = True) -> Halt | None:
+        """One more item failed; a halt where that makes an outage.
+
+        Args:
+            counts: Whether it makes the run of failures longer.
+        """
         text = describe_error(error)
         self.held.append((row, f"{self._name} failed: {text}"))
         health = self._health
-        most = min(self._calls.failures_in_a_row, health.patience)
-        run = len(self.held) + len(health.reported)
-        if run >= most:
-            return self._outage(f"failed on {run} items in a row, the last: {text}")
+        health.run += counts
+        if counts and health.run >= min(self._calls.failures_in_a_row, health.patience):
+            return self._outage(f"failed on {health.run} items in a row, the last: {text}")
         if health.first is not None:
             health.first.append(text)
             if len(health.first) >= _FIRST and len(set(health.first)) == 1:
@@ -59,6 +67,7 @@ class Trouble:
         halt = Halt("outage", reason, rows, dict(self.held), reported)
         self.held = []
         health.reported = []
+        health.run = 0
         health.first = None
         return halt
 
@@ -67,6 +76,7 @@ class Trouble:
         out = self.settle()
         self._health.worked, self._health.first = True, None
         self._health.reported = []
+        self._health.run = 0
         return out
 
     def settle(self) -> list[Answered]:

@@ -18,7 +18,7 @@ from emb_opt_widgets.engine.protocols import Choose, Update
 from emb_opt_widgets.engine.queries import Proposals
 from emb_opt_widgets.engine.rounds import Parts, proposals_event
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import NodeStatus
+from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.engine.view import SearchView, queries_of
 from emb_opt_widgets.errors import InputError, StateError, UnknownNodeError
 from emb_opt_widgets.strategies.gradient_queries import GradientQueries
@@ -35,7 +35,7 @@ class Command:
     """One thing asked.
 
     Attributes:
-        name: branch, prune_node, restore, correct, undo, redo, set, pause, resume, step or stop.
+        name: branch, prune_node, restore, correct, retry, undo, redo, set, pause, resume, step or stop.
         arguments: By name; may hold live objects.
         id: One effect for each id.
         who: Who asks. note: Why.
@@ -100,6 +100,8 @@ def apply_command(command: Command, state: State, parts: Parts) -> Bodies:
             return [_redo(command, state)]
         case "correct":
             return _correct(command)
+        case "retry":
+            return _retry(command, state)
         case "set":
             before = {key: state.config.get(key) for key in command.plain}
             return [command.event(config=dict(command.plain), config_before=before)]
@@ -261,6 +263,23 @@ def _correct(command: Command) -> Bodies:
     answer = told.answer
     event = ev.Corrected(command.id, command.arguments["rows"], answer.values, answer.reasons, answer.data, told.noise)
     return [event, command.event()]
+
+
+def _retry(command: Command, state: State) -> Bodies:
+    ids = command.arguments["ids"]
+    failed = state.items["status"] == ItemStatus.FAILED
+    rows = np.flatnonzero(failed) if ids is None else np.unique(state.ids.rows(ids))
+    if ids is not None:
+        wrong = [i for i, row in zip(ids.tolist(), state.ids.rows(ids).tolist()) if row < 0 or not failed[row]]
+        if wrong:
+            raise InputError("An item did not fail", expected="items whose score failed", got=repr(wrong[0]))
+    left = state.calls_left
+    if left is not None and len(rows) > left:
+        raise InputError(
+            "The budget does not allow to measure them again", expected=f"at most {left} items", got=len(rows),
+            hint="Raise it first: set(budget=…)",
+        )  # fmt: skip
+    return [command.event(), ev.Reopened(rows.astype(np.int32), "asked for")]
 
 
 def _status(state: State, node: int) -> NodeStatus:

@@ -9,6 +9,7 @@ from typing import Any
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.calls import Calls
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import SearchStatus
@@ -22,7 +23,14 @@ from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
 from emb_opt_widgets.search.controller import Controller
 from emb_opt_widgets.search.results import BestItem, QueryTree, Results
-from emb_opt_widgets.search.settings import Functions, check_score, check_setting, describe_queries, whole_number
+from emb_opt_widgets.search.settings import (
+    Functions,
+    check_score,
+    check_setting,
+    describe_queries,
+    described_calls,
+    whole_number,
+)
 from emb_opt_widgets.search.snapshot import best_of, results_of, tree_of
 from emb_opt_widgets.search.steering import Steering
 from emb_opt_widgets.sources import as_source
@@ -57,6 +65,7 @@ class Search:
         timeout: Seconds a score call may take.
         on_error: "record": an item whose score fails is removed, with the error as the reason. "raise": the
             search fails.
+        calls: How score calls are made, in one piece: `Calls(workers, rate_limit, retries, backoff, …)`.
         path: The search's file, made anew. None: in memory.
         name: For people.
 
@@ -83,15 +92,17 @@ class Search:
         retries: int = 0,
         timeout: float | None = None,
         on_error: str = "record",
+        calls: Calls | None = None,
         path: str | Path | None = None,
         name: str | None = None,
     ) -> None:
         bound = BoundSource(as_source(source))
         given = {
             "k": k, "budget": budget, "update": update, "prune": prune, "filter": filter,
-            "batch_size": batch_size, "retries": retries, "timeout": timeout, "on_error": on_error,
         }  # fmt: skip
         checked = {key: check_setting(key, value, bound) for key, value in given.items()}
+        called = {"batch_size": batch_size, "retries": retries, "timeout": timeout, "on_error": on_error}
+        checked |= described_calls(calls, called)
         if direction not in ("maximize", "minimize"):
             raise InputError("direction is not usable", expected='"maximize" or "minimize"', got=repr(direction))
         check_score(score)
@@ -260,9 +271,21 @@ class Search:
         waited(self._steering.redo(Asked(note=note)))
 
     def set(self, note: str = "", **settings: Any) -> None:
-        """Change settings from the next round on: k, budget, update, prune, filter, batch_size, retries, timeout,
-        on_error."""
+        """Change settings from the next round on: k, budget, update, prune, filter, and how score calls are made:
+        `calls=Calls(…)`, or one of its settings by name (batch_size, retries, timeout, on_error, …)."""
         waited(self._steering.set(settings, Asked(note=note)))
+
+    def retry(self, items: Any = None, note: str = "") -> None:
+        """Open failed items again: their scores are asked for anew, and paid again.
+
+        Args:
+            items: Ids, `Items` or an `Item`. None: all that failed.
+            note: Why, for the log.
+
+        Raises:
+            InputError: An item that did not fail, or more than the budget allows. Nothing is changed then.
+        """
+        waited(self._steering.retry(items, Asked(note=note)))
 
     # -- scores from elsewhere -----------------------------------------------------------------------------
 

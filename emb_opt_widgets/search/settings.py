@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,20 @@ from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.executors import Workers
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, REGISTRY
 
-__all__ = ["LIVE", "Functions", "check_score", "check_setting", "describe_queries", "make_parts", "whole_number"]
+__all__ = [
+    "LIVE",
+    "Functions",
+    "check_score",
+    "calls_of",
+    "check_setting",
+    "described_calls",
+    "describe_queries",
+    "make_parts",
+    "whole_number",
+]
 
-LIVE = ("k", "budget", "update", "prune", "filter", "batch_size", "retries", "timeout", "on_error")
+CALLS = tuple(field.name for field in fields(Calls))
+LIVE = ("k", "budget", "update", "prune", "filter", "calls", *CALLS)
 
 
 def whole_number(name: str, value: Any, least: int, optional: bool = False) -> int | None:
@@ -128,20 +139,34 @@ def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0)
                     "filter is not usable", expected="a function of Items, or None", got=type(value).__name__
                 )
             return value
-        case "batch_size":
-            return whole_number("batch_size", value, 1, optional=True)
-        case "retries":
-            return whole_number("retries", value, 0)
-        case "timeout":
-            if value is not None and not (isinstance(value, (int, float)) and value > 0):
-                raise InputError("timeout is not usable", expected="seconds above 0, or None", got=repr(value))
-            return None if value is None else float(value)
-        case "on_error":
-            if value not in ("record", "raise"):
-                raise InputError("on_error is not usable", expected='"record" or "raise"', got=repr(value))
-            return value
+        case _ if name in CALLS:
+            return getattr(Calls(**{name: value}), name)
         case _:
             raise InputError("There is no such setting", expected=", ".join(LIVE), got=repr(name))
+
+
+def described_calls(calls: Calls | None, more: Mapping[str, Any]) -> dict[str, Any]:
+    """How to call as plain values: those of `calls`, and what is given beside it.
+
+    Only what differs from the defaults is named, of the settings that files of old do not have.
+
+    Raises:
+        InputError: It is no `Calls`, or a setting is given twice.
+    """
+    if calls is not None and not isinstance(calls, Calls):
+        raise InputError("calls is not usable", expected="Calls(…)", got=type(calls).__name__)
+    plain, default = asdict(calls or Calls()), asdict(Calls())
+    for name, value in more.items():
+        given = getattr(Calls(**{name: value}), name)
+        if given != default[name] and plain[name] not in (default[name], given):
+            raise InputError(f"{name} is given twice", expected=f"one of {plain[name]!r} and {given!r}", got="both")
+        plain[name] = plain[name] if given == default[name] else given
+    return {name: plain[name] for name in more} | {n: v for n, v in plain.items() if n not in more and v != default[n]}
+
+
+def calls_of(config: Mapping[str, Any]) -> Calls:
+    """How a search with this configuration calls."""
+    return Calls(**{name: config[name] for name in CALLS if config.get(name) is not None})
 
 
 def check_score(score: Any) -> None:
@@ -208,7 +233,7 @@ def make_parts(
 ) -> Parts:
     """The live parts of the state's present configuration."""
     config = state.config
-    calls = Calls(**{name: config[name] for name in ("batch_size", "retries", "timeout", "on_error")})
+    calls = calls_of(config)
     found = {role: functions.find(role, config[role]) for role in ("update", "prune", "filter")}
     filter = found["filter"]
     health["score"].patience = config["budget"] or sys.maxsize

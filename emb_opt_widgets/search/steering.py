@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.calls import Calls
+from emb_opt_widgets.engine.items import Item, Items, as_ids
 from emb_opt_widgets.engine.status import Ending, SearchStatus
 from emb_opt_widgets.errors import InputError, StateError
 from emb_opt_widgets.live.steering import PERSON, Asked
 from emb_opt_widgets.search.commands import check_node
 from emb_opt_widgets.search.controller import Controller
-from emb_opt_widgets.search.settings import LIVE, check_setting, whole_number
+from emb_opt_widgets.search.settings import LIVE, check_setting, described_calls, whole_number
 
 __all__ = ["Steering"]
 
@@ -218,9 +221,20 @@ class Steering:
         if not settings:
             raise InputError("set needs a setting", expected=", ".join(LIVE), got="none")
         live = self._controller
-        checked = {k: check_setting(k, v, live.source, live.state.n_scored) for k, v in settings.items()}
+        whole = dict(settings)
+        if "calls" in whole:
+            plain_calls = described_calls(whole.pop("calls"), {})
+            whole |= {name: plain_calls.get(name, value) for name, value in asdict(Calls()).items()}
+        checked = {k: check_setting(k, v, live.source, live.state.n_scored) for k, v in whole.items()}
         plain = {key: live.functions.note(key, value) for key, value in checked.items()}
         return self._queue("set", checked, asked, plain)
+
+    def retry(self, items: Any = None, asked: Asked = PERSON) -> Done:
+        """Open failed items again; None: all."""
+        if isinstance(items, Item):
+            items = [items.id]
+        ids = None if items is None else as_ids(items.ids if isinstance(items, Items) else items)
+        return self._queue("retry", {"ids": ids}, asked, {"items": None if ids is None else ids.tolist()})
 
     def _queue(
         self,

@@ -280,3 +280,84 @@ def test_answers_of_every_accepted_form_read_the_same() -> None:
         assert read_filter(verdicts, 2).values.tolist() == [True, False]
     with pytest.raises(eow.FunctionError, match="filter function returned the wrong thing"):
         read_filter([0.5, 1.0], 2)
+
+
+def test_failed_items_are_opened_again_and_paid_again(library: np.ndarray, tmp_path: Any) -> None:
+    broken = [True]
+
+    def score(items: Any) -> list[Any]:
+        odd = broken[0] and [i % 3 == 0 for i in items.ids.tolist()]
+        return [ValueError("odd") if odd and odd[i] else v for i, v in enumerate(smooth(items).tolist())]
+
+    search = make(library, score, path=tmp_path / "s.eow")
+    search.run(rounds=1, progress=False)
+    failed, paid = removed(search), search.n_scored
+    assert failed and set(failed.values()) == {"score failed: ValueError: odd"}
+    with pytest.raises(eow.InputError, match="did not fail"):
+        search.retry([next(i for i in search.results().ids.tolist())])
+    broken[0] = False
+    search.retry(list(failed)[:1])
+    search.retry(note="mended")
+    search.run(rounds=1, progress=False)
+    assert not removed(search) and len(search.results()) == search.n_scored == paid
+    search.close()
+    with eow.load(tmp_path / "s.eow", library, score) as again:
+        assert again.results().ids.tolist() == search.results().ids.tolist() and not removed(again)
+
+
+def test_a_retry_beyond_the_budget_changes_nothing(library: np.ndarray) -> None:
+    search = make(library, lambda i: [None if x % 2 else 1.0 for x in i.ids.tolist()], budget=20)
+    search.run(progress=False)
+    before = removed(search)
+    with pytest.raises(eow.InputError, match="budget does not allow"):
+        search.retry()
+    assert removed(search) == before and search.n_scored == 20
+
+
+def test_calls_say_how_to_call_in_one_piece(library: np.ndarray, tmp_path: Any) -> None:
+    threads: set[str] = set()
+
+    def score(items: Any) -> np.ndarray:
+        threads.add(threading.current_thread().name)
+        time.sleep(0.01)
+        return smooth(items)
+
+    calls = eow.Calls(workers=2, retries=1, backoff=0.5)
+    search = make(library, score, calls=calls, path=tmp_path / "s.eow")
+    search.run(rounds=1, progress=False)
+    assert threads == {"eow-call"}
+    search.set(failures_in_a_row=5)
+    search.set(calls=eow.Calls(batch_size=3))
+    assert search.settings["batch_size"] == 3 and search.settings["backoff"] == 1.0
+    search.undo()
+    assert search.settings["backoff"] == 0.5 and search.settings["failures_in_a_row"] == 5
+    search.close()
+    with eow.load(tmp_path / "s.eow", library, score) as again:
+        assert again.settings["workers"] == 2 and again.settings["retries"] == 1
+    plain = make(library, score).settings
+    assert not {"workers", "rate_limit", "backoff", "failures_in_a_row"} & set(plain), "logs stay as they were"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [({"calls": 4}, "Calls"), ({"calls": eow.Calls(retries=2), "retries": 3}, "retries is given twice")],
+)
+def test_calls_that_contradict(library: np.ndarray, more: Any, why: str) -> None:
+    with pytest.raises(eow.InputError, match=why):
+        make(library, smooth, **more)
+
+
+def test_an_interrupt_in_a_score_pauses_and_the_program_goes_on(library: np.ndarray) -> None:
+    asked = [KeyboardInterrupt(), SystemExit(1)]
+
+    def score(items: Any) -> np.ndarray:
+        if asked:
+            raise asked.pop()
+        return smooth(items)
+
+    search = make(library, score)
+    for name in ("SystemExit", "KeyboardInterrupt"):
+        search.run(rounds=1, progress=False)
+        assert search.status is eow.SearchStatus.PAUSED and name in search.reason and search.n_scored == 0
+    search.run(rounds=1, progress=False)
+    assert search.n_scored == len(search.results()) > 0
