@@ -24,6 +24,7 @@ from emb_opt_widgets.live import display
 
 if TYPE_CHECKING:
     from emb_opt_widgets.engine.calls import Calls
+    from emb_opt_widgets.engine.config import register
     from emb_opt_widgets.engine.items import Item, Items
     from emb_opt_widgets.engine.status import SearchStatus
     from emb_opt_widgets.search.files import load, replay
@@ -57,8 +58,20 @@ _WHERE = {
     "TopKContinuousUpdate": "strategies",
     "TopKDiscreteUpdate": "strategies",
     "TopKPrune": "strategies",
+    "register": "engine.config",
 }
-_MODULES = ("activations", "compat", "errors", "executors", "sources", "strategies", "testing", "training", "widgets")
+_MODULES = (
+    "activations",
+    "compat",
+    "errors",
+    "executors",
+    "protocols",
+    "sources",
+    "strategies",
+    "testing",
+    "training",
+    "widgets",
+)
 
 __all__ = [
     "BestItem",
@@ -89,6 +102,7 @@ __all__ = [
     "UnknownNodeError",
     "as_source",
     "load",
+    "register",
     "replay",
 ]
 

@@ -19,6 +19,7 @@ LEVEL = {
     "engine": 1,
     "strategies": 2, "sources": 2, "report": 2,
     "live": 2.5,  # what a search and a training share: it knows neither
+    "protocols": 2.5,  # what a person types who extends it: names of the layers below
     "search": 3, "training": 3, "activations": 3,
     "widgets": 4, "lab": 4, "compat": 4, "cli": 4, "testing": 4,
     "__main__": 5, "__init__": 5,

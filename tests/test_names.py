@@ -20,7 +20,8 @@ NAMES = {
         "BestItem", "Calls", "DamagedFileError", "EmbOptError", "Fatal", "FileError", "FileInUseError", "FunctionError",
         "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError", "QueryTree",
         "RLUpdate", "Results", "RetryLater", "Search", "SearchStatus", "StateError", "SurrogateUpdate",
-        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source", "load", "replay",
+        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source", "load",
+        "register", "replay",
     ],
     "emb_opt_widgets.executors": [
         "Call", "FutureWorkers", "Inline", "Reply", "Threads", "Workers", "as_workers",

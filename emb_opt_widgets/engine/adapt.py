@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.answers import read_filter, to_array
-from emb_opt_widgets.engine.protocols import Prune, Update
+from emb_opt_widgets.engine.boundary import check_called, check_instance, role_of
+from emb_opt_widgets.engine.protocols import Prune, PruneLike, Update, UpdateLike
 from emb_opt_widgets.engine.queries import Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.errors import FunctionError, InputError
 
 __all__ = ["FunctionPrune", "FunctionUpdate", "as_prune", "as_update"]
+
+_QUERIES = ("the scored queries",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +53,39 @@ class FunctionPrune:
         return verdicts
 
 
-def as_update(update: Any) -> Update:
-    """An `Update` from one, or from a function."""
+def as_update(update: UpdateLike) -> Update:
+    """An `Update` from one, or from a function.
+
+    Raises:
+        InputError: Neither, or one that could not be called: a class, a generator, a function of other arguments.
+    """
+    check_instance("update", update)
     if isinstance(update, Update):
+        if role_of(type(update)) == "operator":
+            raise InputError(
+                "update is an operator",
+                expected="a strategy with propose(queries, view)",
+                got=f"{type(update).__name__}, one of several that share a portfolio's calls",
+                hint=f"Put it into one: Portfolio(operators=({type(update).__name__}(…), …))",
+            )
+        check_called("update.propose", update.propose, "Proposals", ("queries", "view"), later=False)
         return update
-    if callable(update):
-        return FunctionUpdate(update)
-    raise InputError(
-        "update is not usable",
-        expected="a strategy with propose(queries, view), or a function of the scored queries",
-        got=type(update).__name__,
-    )
+    check_called("update", update, "new queries, or else a strategy with propose(queries, view)", _QUERIES, False)
+    return FunctionUpdate(update)
 
 
-def as_prune(prune: Any) -> Prune:
-    """A `Prune` from one, or from a function."""
+def as_prune(prune: PruneLike) -> Prune:
+    """A `Prune` from one, or from a function.
+
+    Raises:
+        InputError: As in `as_update`.
+    """
+    check_instance("prune", prune)
     if isinstance(prune, Prune):
+        check_called("prune.keep", prune.keep, "booleans", ("queries",), later=False)
         return prune
-    if callable(prune):
-        return FunctionPrune(prune)
-    raise InputError(
-        "prune is not usable",
-        expected="a pruner with keep(queries), or a function of the scored queries",
-        got=type(prune).__name__,
-    )
+    check_called("prune", prune, "booleans, or else a pruner with keep(queries)", _QUERIES, False)
+    return FunctionPrune(prune)
 
 
 def read_update(value: Any, queries: Queries, operator: str) -> Proposals:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.arrays import stream
+from emb_opt_widgets.engine.config import describe, import_path, registered
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import Items
@@ -45,13 +46,17 @@ class BoundSource:
         return self.source.dim
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """What tells this source from another: kind, size, dimensions, and a checksum of its first vectors."""
+        """What tells this source from another: kind, size, dimensions, a checksum of its first vectors, and the fields
+        of a registered one.
+        """
         out: dict[str, Any] = {
             "kind": type(self.source).__name__, "size": self.size, "dim": self.dim, "dtype": self.dtype.name,
         }  # fmt: skip
         metric = getattr(self.source, "metric", None)
         if isinstance(metric, str):
             out["metric"] = metric
+        if import_path(type(self.source)) in registered():
+            out["part"] = describe(self.source, {})
         if isinstance(self.source, ReadableSource):
             head = next(iter(self.source.scan(64)), None)
             if head is not None:

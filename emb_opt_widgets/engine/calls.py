@@ -81,7 +81,7 @@ class Calls:
         _seconds("backoff", self.backoff, above=False, optional=False)
         _seconds("timeout", self.timeout, above=True)
         _whole("batch_size", self.batch_size, 1, optional=True)
-        if self.on_error not in ("record", "raise"):
+        if not isinstance(self.on_error, str) or self.on_error not in ("record", "raise"):
             raise InputError("on_error is not usable", expected='"record" or "raise"', got=repr(self.on_error))
         _whole("failures_in_a_row", self.failures_in_a_row, 1)
         for name, kind in _KINDS.items():

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, Union, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.hits import Hits
-from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.items import Item, Items
 
 if TYPE_CHECKING:
     from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
     from emb_opt_widgets.engine.view import SearchView
 
-__all__ = ["Asynchronous", "Choose", "Predicts", "Prune", "ReadableSource", "Source", "Update", "VolatileSource"]
+__all__ = [
+    "Asynchronous",
+    "Choose",
+    "Direction",
+    "FilterFunction",
+    "ItemsLike",
+    "Numbers",
+    "OnError",
+    "Predicts",
+    "Prune",
+    "PruneLike",
+    "QueriesLike",
+    "ReadableSource",
+    "Response",
+    "Responses",
+    "ScoreFunction",
+    "Source",
+    "SourceLike",
+    "Update",
+    "UpdateLike",
+    "VolatileSource",
+]
+
+Direction: TypeAlias = Literal["maximize", "minimize"]
+OnError: TypeAlias = Literal["record", "raise"]
 
 
 @runtime_checkable
@@ -99,3 +123,61 @@ class Prune(Protocol):
 
     def keep(self, queries: Queries) -> npt.NDArray[np.bool_]:
         """`(q,)`: False for a query that is pruned."""
+
+
+class Response(Protocol):
+    """One item's answer with more than a number: `valid`, and `score` and `data` where they apply."""
+
+    @property
+    def valid(self) -> bool: ...
+
+
+class _Tensor(Protocol):
+    """A torch tensor, wherever it lies."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+    def detach(self) -> object: ...
+
+
+class _Index(Protocol):
+    """A `faiss.Index`."""
+
+    @property
+    def ntotal(self) -> int: ...
+    @property
+    def d(self) -> int: ...
+
+
+class _Dataset(Protocol):
+    """A `datasets.Dataset`."""
+
+    @property
+    def column_names(self) -> Sequence[str]: ...
+    def list_indexes(self) -> Sequence[str]: ...
+
+
+class _Frame(Protocol):
+    """A DataFrame or a Series."""
+
+    @property
+    def index(self) -> object: ...
+
+
+Numbers: TypeAlias = npt.ArrayLike | _Tensor | Sequence[float | None]
+Responses: TypeAlias = Sequence[Response | Mapping[str, object]]
+
+ScoreFunction: TypeAlias = Callable[[Items], Numbers | Responses | Awaitable[Numbers | Responses]]
+"""`Items` to one number each, or one response each, or an awaitable of these."""
+FilterFunction: TypeAlias = ScoreFunction
+"""`Items` to one truth value each, or one response each, or an awaitable of these."""
+UpdateLike: TypeAlias = Union[Update, "Callable[[Queries], Proposals | Numbers | Sequence[object]]"]
+"""A strategy, or a function of the scored queries: to `Proposals`, `(q, d)` vectors, or update responses."""
+PruneLike: TypeAlias = Union[Prune, "Callable[[Queries], Numbers | Responses]"]
+"""A pruner, or a function of the scored queries: to one truth value or one response each."""
+SourceLike: TypeAlias = Source | npt.NDArray[Any] | _Tensor | _Index | _Dataset
+"""What `as_source` makes a source of."""
+ItemsLike: TypeAlias = Items | Item | npt.ArrayLike | Sequence[int | str] | _Frame
+"""Items, one of them, ids, or a frame or series with ids."""
+QueriesLike: TypeAlias = int | npt.ArrayLike | _Tensor | Sequence[int | str]
+"""A number of random starts, `(q, d)` vectors, or item ids."""

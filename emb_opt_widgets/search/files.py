@@ -2,93 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.config import describe, rebuild
+from emb_opt_widgets.engine.config import adopt, rebuild
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.engine.protocols import VolatileSource
+from emb_opt_widgets.engine.protocols import (
+    FilterFunction,
+    PruneLike,
+    ScoreFunction,
+    SourceLike,
+    UpdateLike,
+    VolatileSource,
+)
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
 from emb_opt_widgets.executors import as_workers
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.controller import Controller
 from emb_opt_widgets.search.search import Search
-from emb_opt_widgets.search.settings import Functions, check_score, check_setting
+from emb_opt_widgets.search.settings import Functions, check_own, check_score, check_setting
 from emb_opt_widgets.sources import as_source
-from emb_opt_widgets.strategies import REGISTRY
 
 __all__ = ["load", "replay"]
 
 
 def load(
     path: str | Path,
-    source: Any,
-    score: Callable[..., Any] | None = None,
+    source: SourceLike | None = None,
+    score: ScoreFunction | None = None,
     *,
-    filter: Callable[..., Any] | None = None,
-    update: Any = None,
-    prune: Any = None,
+    filter: FilterFunction | None = None,
+    update: UpdateLike | None = None,
+    prune: PruneLike | None = None,
     executor: object = None,
 ) -> Search:
     """Open a search's file and go on exactly where it stopped.
 
     Args:
         path: The file.
-        source: The source it searched.
+        source: The source it searched. None: made again from the file, where its class is registered.
         score: The score function.
-        filter, update, prune: Functions of your own that it uses; our own strategies come from the file.
+        filter, update, prune: Functions of your own that it uses; our own strategies and registered ones come from
+            the file.
         executor: Where score calls run, as `Search` takes it.
 
     Raises:
-        InputError: Another source, or a function of yours is missing.
+        InputError: Another source, a function of yours is missing, a class that the file names is not registered, or
+            a part has other parameters than the file says.
         FileError: The file is in use, damaged, foreign, or of a newer version.
     """
-    bound = BoundSource(as_source(source))
+    given = None if source is None else BoundSource(as_source(source))
     check_score(score)
     workers = None if executor is None else as_workers(executor)
-    own = {"filter": filter, "update": update, "prune": prune}
-    functions = Functions()
-    for role, part in own.items():
-        functions.note(role, check_setting(role, part, bound))
-    functions.note("score", score)
+    own = {
+        role: check_setting(role, part, given)
+        for role, part in {"filter": filter, "update": update, "prune": prune}.items()
+    }
     store = SQLiteStore(path)
     try:
+        bound = given or _stored_source(store, path)
         state = _fold(store, bound, Path(path).name)
-        for role, part in own.items():
-            functions.find(role, state.config[role])
-            _check_own(role, part, state.config[role])
-        if score is None and state.config["score"] is not None:
-            raise InputError(
-                "The search has a score function that was not passed",
-                expected=f"score={state.config['score'].get('function', 'the same composite')}",
-                got="nothing",
-                hint="Pass it again: load(path, source=…, score=…)",
-            )
+        functions = _own_functions(state, own, score)
     except BaseException:
         store.close()
         raise
     return Search.driven_by(Controller(bound, score, functions, workers, store, state))
 
 
-def replay(path: str | Path, source: Any) -> Search:
+def _own_functions(state: State, own: Mapping[str, Any], score: ScoreFunction | None) -> Functions:
+    """What was passed, compared with what the file says."""
+    functions = Functions()
+    for role, part in own.items():
+        functions.note(role, part)
+        check_own(role, part, state.config[role])
+        functions.find(role, state.config[role])
+    functions.note("score", score)
+    kept = state.config["score"]
+    if kept is not None:
+        check_own("score", score, kept)
+    if score is None and kept is not None:
+        raise InputError(
+            "The search has a score function that was not passed",
+            expected=f"score={kept.get('function', 'the same composite')}",
+            got="nothing",
+            hint="Pass it again: load(path, source=…, score=…)",
+        )
+    return functions
+
+
+def _stored_source(store: Store, path: str | Path) -> BoundSource:
+    """The source of a file that says how it was made."""
+    created = next((event.body for event in store.read(0, 1)), None)
+    part = created.source.get("part") if isinstance(created, ev.Created) else None
+    if part is None:
+        raise InputError(
+            f"{Path(path).name} does not hold the source that it searched",
+            expected="source=…",
+            got="nothing",
+            hint="Pass the source; one whose class is registered (eow.register) is made again from the file",
+        )
+    return BoundSource(as_source(rebuild(part, {}, _unknown)))
+
+
+def _unknown(name: str) -> NoReturn:
+    raise InputError(
+        f"The file's source was made with a function, {name}",
+        expected="source=…",
+        got="nothing",
+        hint="Pass the source",
+    )
+
+
+def replay(path: str | Path, source: SourceLike | None = None) -> Search:
     """The search of a file, rebuilt from its events, without scoring; the file is only read.
 
     The search returned lives in memory. It can be looked at, and steered where that needs no function.
+
+    Args:
+        path: The file.
+        source: As in `load`.
 
     Raises:
         InputError: Another source.
         FileError: As in `load`.
     """
-    bound = BoundSource(as_source(source))
+    given = None if source is None else BoundSource(as_source(source))
     kept = SQLiteStore(path, readonly=True)
     store = MemoryStore()
     try:
+        bound = given or _stored_source(kept, path)
         state = _fold(kept, bound, Path(path).name, store)
     finally:
         kept.close()
@@ -126,22 +174,8 @@ def _remember(body: ev.Looked | ev.Added, source: BoundSource) -> None:
     source.source.remember(Items(body.new_ids, np.asarray(body.vectors), whole, data))
 
 
-def _check_own(role: str, part: Any, kept: Any) -> None:
-    if part is not None and "'function'" not in repr(kept) and describe(part, REGISTRY) != _of_today(kept):
-        raise InputError(
-            f"The search's own {role} comes from its file",
-            expected="functions of yours that the file names",
-            got=f"{role}={part!r:.80}, where the file says {kept!r:.80}",
-            hint=f"Leave it out, and change it afterwards: search.set({role}=…)",
-        )
-
-
-def _of_today(kept: Any) -> Any:
-    """A part as it is described today: an earlier version's names are objects now."""
-    return describe(rebuild(kept, REGISTRY, str), REGISTRY)
-
-
 def _check_source(created: ev.Created, source: BoundSource) -> None:
+    adopt(source.source, created.source.get("part"))
     was, now = dict(created.source), dict(source.fingerprint())
     if source.size is None:
         was.pop("dim", None), now.pop("dim", None)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import numpy.typing as npt
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import Calls
 from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.protocols import (
+    Direction,
+    FilterFunction,
+    ItemsLike,
+    Numbers,
+    OnError,
+    PruneLike,
+    QueriesLike,
+    Responses,
+    ScoreFunction,
+    SourceLike,
+    UpdateLike,
+)
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import SearchStatus
-from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.executors import as_workers
 from emb_opt_widgets.live import display, registry
 from emb_opt_widgets.live.event_log import EventLog
@@ -29,6 +42,7 @@ from emb_opt_widgets.search.settings import (
     check_setting,
     describe_queries,
     described_calls,
+    one_of,
     whole_number,
 )
 from emb_opt_widgets.search.snapshot import best_of, results_of, tree_of
@@ -76,22 +90,22 @@ class Search:
 
     def __init__(
         self,
-        source: Any,
-        score: Callable[..., Any] | None = None,
+        source: SourceLike,
+        score: ScoreFunction | None = None,
         *,
-        filter: Callable[..., Any] | None = None,
-        update: Any = None,
-        prune: Any = None,
+        filter: FilterFunction | None = None,
+        update: UpdateLike | None = None,
+        prune: PruneLike | None = None,
         k: int | None = None,
-        queries: Any = 5,
-        direction: str = "maximize",
+        queries: QueriesLike = 5,
+        direction: Direction = "maximize",
         budget: int | None = None,
         seed: int = 0,
         executor: object = None,
         batch_size: int | None = None,
         retries: int = 0,
         timeout: float | None = None,
-        on_error: str = "record",
+        on_error: OnError = "record",
         calls: Calls | None = None,
         path: str | Path | None = None,
         name: str | None = None,
@@ -103,8 +117,7 @@ class Search:
         checked = {key: check_setting(key, value, bound) for key, value in given.items()}
         called = {"batch_size": batch_size, "retries": retries, "timeout": timeout, "on_error": on_error}
         checked |= described_calls(calls, called)
-        if direction not in ("maximize", "minimize"):
-            raise InputError("direction is not usable", expected='"maximize" or "minimize"', got=repr(direction))
+        one_of("direction", direction, get_args(Direction))
         check_score(score)
         workers = None if executor is None else as_workers(executor)
         functions = Functions()
@@ -230,8 +243,8 @@ class Search:
         node: int | None = None,
         *,
         item: int | str | None = None,
-        embedding: Any = None,
-        update: Any = None,
+        embedding: npt.ArrayLike | None = None,
+        update: UpdateLike | None = None,
         note: str = "",
     ) -> list[int]:
         """New queries: from a node's scored hits, from an item, or from a point.
@@ -270,12 +283,12 @@ class Search:
         """Do again what was undone last."""
         waited(self._steering.redo(Asked(note=note)))
 
-    def set(self, note: str = "", **settings: Any) -> None:
+    def set(self, note: str = "", **settings: object) -> None:
         """Change settings from the next round on: k, budget, update, prune, filter, and how score calls are made:
         `calls=Calls(…)`, or one of its settings by name (batch_size, retries, timeout, on_error, …)."""
         waited(self._steering.set(settings, Asked(note=note)))
 
-    def retry(self, items: Any = None, note: str = "") -> None:
+    def retry(self, items: ItemsLike | None = None, note: str = "") -> None:
         """Open failed items again: their scores are asked for anew, and paid again.
 
         Args:
@@ -306,7 +319,7 @@ class Search:
         """What is handed out and has no answer yet."""
         return pending(self._controller)
 
-    def give_back(self, items: Any) -> None:
+    def give_back(self, items: ItemsLike) -> None:
         """Items of `ask` that are not measured after all: free again, nothing paid.
 
         Raises:
@@ -316,9 +329,9 @@ class Search:
 
     def tell(
         self,
-        items: Any,
-        scores: Any = None,
-        noise: Any = None,
+        items: ItemsLike,
+        scores: Numbers | Responses | None = None,
+        noise: npt.ArrayLike | None = None,
         paid: bool = True,
         replace: bool = False,
         note: str = "",

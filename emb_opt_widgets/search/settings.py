@@ -13,10 +13,12 @@ import numpy as np
 from emb_opt_widgets.engine.adapt import as_prune, as_update
 from emb_opt_widgets.engine.answers import read_filter, read_scores, to_array
 from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.boundary import check_called
 from emb_opt_widgets.engine.caller import Caller
 from emb_opt_widgets.engine.calls import CallHealth, Calls
-from emb_opt_widgets.engine.config import describe, function_name, rebuild
+from emb_opt_widgets.engine.config import adopt, agrees, describe, function_name, names_in, rebuild
 from emb_opt_widgets.engine.items import as_ids
+from emb_opt_widgets.engine.protocols import ScoreFunction
 from emb_opt_widgets.engine.queries import Proposals
 from emb_opt_widgets.engine.rounds import Gather, Parts
 from emb_opt_widgets.engine.state import State
@@ -27,12 +29,14 @@ from emb_opt_widgets.strategies import DEFAULT_UPDATE, REGISTRY
 __all__ = [
     "LIVE",
     "Functions",
-    "check_score",
     "calls_of",
+    "check_own",
+    "check_score",
     "check_setting",
     "described_calls",
     "describe_queries",
     "make_parts",
+    "one_of",
     "whole_number",
 ]
 
@@ -85,25 +89,29 @@ class Functions:
             InputError: It names a function that was not passed.
         """
 
-        def own(name: str) -> Any:
-            if (role, name) in self._named:
-                return self._named[role, name]
-            passed = self._latest.get(role)
-            if passed is not None and type(passed).__name__ not in REGISTRY:
-                return getattr(passed, "function", passed)
-            raise InputError(
-                f"The search uses a {role} function of yours that was not passed",
-                expected=f"{role}={name}",
-                got="nothing",
-                hint=f"Pass it again: load(path, source=…, {role}=…)",
-            )
-
         passed = self._latest.get(role)
-        same = passed is not None and describe(passed, REGISTRY) == plain
-        return passed if same else rebuild(plain, REGISTRY, own)
+        now = None if passed is None else describe(passed, REGISTRY)
+        if now == plain:
+            return passed
+        if passed is not None and agrees(now, plain) and not self._knows(role, plain):
+            return passed
+        return rebuild(plain, REGISTRY, lambda name: self._own(role, name))
+
+    def _own(self, role: str, name: str) -> Any:
+        if (role, name) in self._named:
+            return self._named[role, name]
+        raise InputError(
+            f"The search uses a {role} function of yours that was not passed",
+            expected=f"{role}={name}",
+            got="nothing",
+            hint=f"Pass it again: load(path, source=…, {role}=…)",
+        )
+
+    def _knows(self, role: str, plain: Any) -> bool:
+        return all((role, name) in self._named for name in names_in(plain, "function"))
 
 
-def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0) -> Any:
+def check_setting(name: str, value: Any, source: BoundSource | None, n_scored: int = 0) -> Any:
     """One live setting, checked; updates and pruners come back as strategies.
 
     Raises:
@@ -111,12 +119,13 @@ def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0)
     """
     match name:
         case "k":
+            size = None if source is None else source.size
             if value is None:
-                return 10 if source.size is None else min(10, source.size)
+                return 10 if size is None else min(10, size)
             k = whole_number("k", value, 1)
-            if source.size is not None and k is not None and k > source.size:
+            if size is not None and k is not None and k > size:
                 raise InputError(
-                    "k is larger than the source", expected=f"at most {source.size}", got=k, hint="Choose a smaller k"
+                    "k is larger than the source", expected=f"at most {size}", got=k, hint="Choose a smaller k"
                 )
             return k
         case "budget":
@@ -134,10 +143,8 @@ def check_setting(name: str, value: Any, source: BoundSource, n_scored: int = 0)
         case "prune":
             return None if value is None else as_prune(value)
         case "filter":
-            if value is not None and not callable(value):
-                raise InputError(
-                    "filter is not usable", expected="a function of Items, or None", got=type(value).__name__
-                )
+            if value is not None:
+                check_called("filter", value, "one truth value for each")
             return value
         case _ if name in CALLS:
             return getattr(Calls(**{name: value}), name)
@@ -169,10 +176,44 @@ def calls_of(config: Mapping[str, Any]) -> Calls:
     return Calls(**{name: config[name] for name in CALLS if config.get(name) is not None})
 
 
-def check_score(score: Any) -> None:
-    """Raise `InputError` unless it is a function, or None."""
-    if score is not None and not callable(score):
-        raise InputError("score is not usable", expected="a function of Items, or None", got=type(score).__name__)
+def check_own(role: str, part: Any, kept: Any) -> None:
+    """Raise `InputError` unless a part that a person hands over is the one that the file describes.
+
+    Functions may have other names than they had; parts of ours and registered ones have the same fields.
+    """
+    if part is None:
+        return
+    adopt(part, kept)
+    if not agrees(describe(part, REGISTRY), _of_today(kept)):
+        raise InputError(
+            f"The search's own {role} comes from its file",
+            expected="functions of yours that the file names, and parts with the parameters that it keeps",
+            got=f"{role}={part!r:.80}, where the file says {kept!r:.80}",
+            hint=f"Leave it out, or pass it as it was; change it afterwards: search.set({role}=…)",
+        )
+
+
+def _of_today(kept: Any) -> Any:
+    """A part as it is described today: an earlier version's names are objects now."""
+    return kept if any(names_in(kept, "function")) else describe(rebuild(kept, REGISTRY, str), REGISTRY)
+
+
+def one_of(name: str, value: Any, words: tuple[str, ...]) -> str:
+    """One of some words.
+
+    Raises:
+        InputError: It is another.
+    """
+    if not isinstance(value, str) or value not in words:
+        expected = " or ".join(f'"{word}"' for word in words)
+        raise InputError(f"{name} is not usable", expected=expected, got=f"{value!r:.80}")
+    return value
+
+
+def check_score(score: ScoreFunction | None) -> None:
+    """Raise `InputError` unless it is a function of items, or None."""
+    if score is not None:
+        check_called("score", score, "one number for each")
 
 
 def describe_queries(queries: Any, source: BoundSource) -> dict[str, Any]:
@@ -195,6 +236,8 @@ def describe_queries(queries: Any, source: BoundSource) -> dict[str, Any]:
     except ValueError:
         raise wrong from None
     if array.ndim == 1 and array.size and array.dtype.kind in "iuUO":
+        if not all(isinstance(value, (int, str, np.integer)) for value in array):
+            raise wrong
         ids = as_ids(array)
         source.fetch(ids)
         return {"items": ids.tolist()}

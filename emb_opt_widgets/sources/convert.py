@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from emb_opt_widgets.engine.protocols import Source
+from emb_opt_widgets.engine.boundary import check_instance
+from emb_opt_widgets.engine.protocols import Source, SourceLike
 from emb_opt_widgets.errors import InputError
 
 __all__ = ["as_source"]
@@ -20,7 +21,7 @@ _HINTS = {
 }
 
 
-def as_source(x: Any) -> Source:
+def as_source(x: SourceLike) -> Source:
     """A source from what holds the vectors.
 
     Args:
@@ -30,6 +31,7 @@ def as_source(x: Any) -> Source:
     Raises:
         InputError: Something else.
     """
+    check_instance("source", x)
     homes = {cls.__module__.split(".")[0] for cls in type(x).__mro__}
     if isinstance(x, np.ndarray) or "torch" in homes:
         from emb_opt_widgets.sources.array import ArraySource
@@ -41,7 +43,7 @@ def as_source(x: Any) -> Source:
         return FaissSource(x)
     if "datasets" in homes:
         return _from_dataset(x)
-    if not isinstance(x, type) and isinstance(x, Source):
+    if isinstance(x, Source):
         return x
     hint = next((_HINTS[home] for home in sorted(homes) if home in _HINTS), None)
     if hint is None and callable(x):
@@ -50,7 +52,7 @@ def as_source(x: Any) -> Source:
         "This cannot be searched",
         expected="a source, an array (n, d), a faiss.Index or a datasets.Dataset with a faiss index",
         got=type(x).__name__,
-        hint=hint or "Any object with search, fetch, dim and len is a source (emb_opt_widgets.engine.protocols.Source)",
+        hint=hint or "Any object with search, fetch, dim and len is a source (emb_opt_widgets.protocols.Source)",
     )
 
 

@@ -1,4 +1,6 @@
-"""The strategies that a page may choose from: what they are called, what they take, and how they are made."""
+"""The strategies that a page may choose from, ours and registered ones: what they are called, what they take, and how
+they are made.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from emb_opt_widgets.engine.boundary import role_of
+from emb_opt_widgets.engine.config import registered
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.report.text import plain
 from emb_opt_widgets.strategies import (
@@ -26,6 +30,7 @@ __all__ = ["chosen", "make", "offered"]
 
 _ADAPTIVE = "Adaptive"
 _STARTS: Mapping[str, Any] = {"lrs": [0.1, 0.5, 1.0], "k": 3}
+_FIRST: Mapping[str, Any] = {"int": 1, "float": 1.0, "floats": [1.0]}
 _DOC = 120
 
 
@@ -37,7 +42,7 @@ class Parameter:
     type: str
     default: Any
     doc: str
-    choices: tuple[str | None, ...] = ()
+    choices: tuple[str | bool | None, ...] = ()
     optional: bool = False
 
     def described(self) -> dict[str, Any]:
@@ -79,7 +84,9 @@ class Offer:
     fits: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 
-def _word(choice: str | None) -> str:
+def _word(choice: str | bool | None) -> str:
+    if isinstance(choice, bool):
+        return "yes" if choice else "no"
     return "none" if choice is None else choice
 
 
@@ -99,9 +106,9 @@ def _docs(kind: type) -> dict[str, str]:
 def _parameters(kind: type, without: tuple[str, ...] = ()) -> tuple[Parameter, ...]:
     docs, hints = _docs(kind), get_type_hints(kind)
     return tuple(
-        _parameter(one.name, hints[one.name], _STARTS.get(one.name) if one.default is MISSING else one.default, docs)
+        _parameter(one.name, hints[one.name], one.default, docs)
         for one in fields(kind)
-        if one.name not in without
+        if one.name not in without and one.init
     )
 
 
@@ -109,19 +116,52 @@ def _parameter(name: str, hint: Any, default: Any, docs: Mapping[str, str]) -> P
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     optional = type(None) in parts
     main = next(part for part in parts if part is not type(None))
-    if get_origin(main) is Literal:
-        choices = (*get_args(main), None) if optional else get_args(main)
-        return Parameter(name, "choice", _word(default), docs[name], choices)
+    if get_origin(main) is Literal or main is bool:
+        values = (False, True) if main is bool else get_args(main)
+        choices = (*values, None) if optional else values
+        return Parameter(name, "choice", _word(choices[0] if default is MISSING else default), docs[name], choices)
     kind = "floats" if get_origin(main) is tuple else {int: "int", float: "float"}[main]
-    return Parameter(name, kind, default, docs[name], (), optional)
+    if default is MISSING:
+        default = _STARTS.get(name, None if optional else _FIRST[kind])
+    return Parameter(name, kind, list(default) if kind == "floats" and default else default, docs[name], (), optional)
 
 
-def _plainly(kind: type, title: str) -> Offer:
+def _chooseable(hint: Any) -> bool:
+    """Whether a page has a field for values of this type."""
+    parts = [part for part in get_args(hint) if part is not type(None)]
+    if get_origin(hint) not in (Union, UnionType):
+        parts = [hint]
+    (main, *others) = parts
+    if get_origin(main) is tuple:
+        return not others and set(get_args(main)) <= {float, int, ...}
+    if get_origin(main) is Literal:
+        return not others and all(isinstance(one, (str, bool)) for one in get_args(main))
+    return not others and main in (int, float, bool)
+
+
+def _plainly(kind: type, title: str, name: str = "", without: tuple[str, ...] = ()) -> Offer:
+    called = name or kind.__name__
+
     def fits(plain: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        same = plain.get("strategy") == kind.__name__
-        return {key: value for key, value in plain.items() if key != "strategy"} if same else None
+        same = plain.get("strategy") == called
+        return {key: value for key, value in plain.items() if key not in ("strategy", *without)} if same else None
 
-    return Offer(kind.__name__, title, _parameters(kind), kind, fits)
+    return Offer(called, title, _parameters(kind, without), kind, fits)
+
+
+@cache
+def _registered_offer(path: str, kind: type) -> Offer | None:
+    """An offer of a registered class; None where a page has no field for something that it needs."""
+    try:
+        hints = get_type_hints(kind)
+    except (NameError, TypeError):
+        return None
+    hidden = tuple(one.name for one in fields(kind) if one.init and not _chooseable(hints[one.name]))
+    needed = [one for one in fields(kind) if one.init and one.default is MISSING and one.default_factory is MISSING]
+    if any(one.name in hidden for one in needed):
+        return None
+    hidden += tuple(one.name for one in fields(kind) if one.default_factory is not MISSING)
+    return _plainly(kind, kind.__name__, path, hidden)
 
 
 def _gradient(inner: type, title: str) -> Offer:
@@ -143,8 +183,13 @@ def _gradient(inner: type, title: str) -> Offer:
     return Offer(f"GradientQueries({inner.__name__})", title, parameters, build, fits)
 
 
-@cache
 def _offers(role: str) -> tuple[Offer, ...]:
+    theirs = (_registered_offer(path, kind) for path, kind in registered().items() if role == role_of(kind))
+    return (*_ours(role), *(offer for offer in theirs if offer is not None))
+
+
+@cache
+def _ours(role: str) -> tuple[Offer, ...]:
     if role == "prune":
         return (_plainly(TopKPrune, "Keep the best"),)
     return (

@@ -1,0 +1,81 @@
+"""Every name that a person types who extends the product: what a part has to have, what it is given, what it answers.
+
+Nothing need be subclassed: an object with the methods is the part. A frozen dataclass among them becomes first class by
+`emb_opt_widgets.register`. `docs/extending.md` shows one of each; `emb_opt_widgets.testing` checks yours.
+"""
+
+from __future__ import annotations
+
+from emb_opt_widgets.engine.events import Event
+from emb_opt_widgets.engine.hits import Hits
+from emb_opt_widgets.engine.items import Item, Items
+from emb_opt_widgets.engine.protocols import (
+    Asynchronous,
+    Choose,
+    Direction,
+    FilterFunction,
+    ItemsLike,
+    Numbers,
+    OnError,
+    Predicts,
+    Prune,
+    PruneLike,
+    QueriesLike,
+    ReadableSource,
+    Response,
+    Responses,
+    ScoreFunction,
+    Source,
+    SourceLike,
+    Update,
+    UpdateLike,
+    VolatileSource,
+)
+from emb_opt_widgets.engine.queries import Choice, Proposals, Queries, Query
+from emb_opt_widgets.engine.status import ItemStatus, NodeStatus, SearchStatus
+from emb_opt_widgets.engine.view import SearchView
+from emb_opt_widgets.strategies.portfolio.board import Board
+from emb_opt_widgets.strategies.portfolio.operators import Candidates, Operator
+from emb_opt_widgets.strategies.portfolio.surrogates import Fitted, JointFitted, Observed, Surrogate
+
+__all__ = [
+    "Asynchronous",
+    "Board",
+    "Candidates",
+    "Choice",
+    "Choose",
+    "Direction",
+    "Event",
+    "FilterFunction",
+    "Fitted",
+    "Hits",
+    "Item",
+    "ItemStatus",
+    "Items",
+    "ItemsLike",
+    "JointFitted",
+    "NodeStatus",
+    "Numbers",
+    "Observed",
+    "OnError",
+    "Operator",
+    "Predicts",
+    "Proposals",
+    "Prune",
+    "PruneLike",
+    "Queries",
+    "QueriesLike",
+    "Query",
+    "ReadableSource",
+    "Response",
+    "Responses",
+    "ScoreFunction",
+    "SearchStatus",
+    "SearchView",
+    "Source",
+    "SourceLike",
+    "Surrogate",
+    "Update",
+    "UpdateLike",
+    "VolatileSource",
+]
