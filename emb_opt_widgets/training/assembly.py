@@ -23,6 +23,7 @@ from emb_opt_widgets.training.objective import CacheObjective, InBatchObjective,
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
 from emb_opt_widgets.training.sharded import ShardedCacheLoss
 from emb_opt_widgets.training.tables import as_column, columns_of
+from emb_opt_widgets.training.together import Together
 from emb_opt_widgets.training.towers import DTYPES, chosen_device
 from emb_opt_widgets.training.whole import as_whole
 
@@ -46,6 +47,7 @@ class Ingredients:
     validation: Any = None
     corpus: Any = None
     device: str | torch.device = "auto"
+    process_group: Any = "auto"
 
 
 def checked_config(**given: Any) -> dict[str, Any]:
@@ -96,14 +98,16 @@ def assembled(given: Ingredients, config: Mapping[str, Any]) -> tuple[Learner, d
         InputError: Something is not usable, or does not fit the rest.
     """
     device = chosen_device(given.device)
+    together = Together.of(given.process_group, device)
     towers = {"query_net": given.query_net, "doc_net": given.doc_net}
     for name, net in towers.items():
         if not isinstance(net, nn.Module):
             raise InputError(f"{name} is not usable", expected="a torch.nn.Module", got=type(net).__name__)
         net.to(device)
-    batches = as_batches(given.data, config["batch_size"], config["seed"])
+    part = (0, 1) if together is None else (together.peers.rank, together.peers.size)
+    batches = as_batches(given.data, config["batch_size"], config["seed"], part)
     caches = _caches(given, batches, config["seed"], device)
-    loss, objective = _objective(given, caches, device, config.get("default_reduction", "sum"))
+    loss, objective = _objective(given, caches, device, config.get("default_reduction", "sum"), together)
     kept: dict[str, nn.Module] = {"loss": loss} if isinstance(loss, nn.Module) else {}
     if given.frequency is not None:
         kept["frequency"] = given.frequency
@@ -131,8 +135,13 @@ def assembled(given: Ingredients, config: Mapping[str, Any]) -> tuple[Learner, d
         "loss": name_of(loss),
         "loss_options": options_of(loss),
         "caches": {name: cache.capacity for name, cache in caches.items()},
+        "processes": part[1],
     }
-    return Learner(parts, batches, settings, held_out), described
+    if together is not None:
+        names = {name: [tuple(v.shape) for v in module.state_dict().values()] for name, module in towers.items()}
+        together.agree_on({**config, **described, "towers": str(names)})
+        together.spread([value for module in modules for value in module.state_dict().values()])
+    return Learner(parts, batches, settings, held_out, together), described
 
 
 def _caches(given: Ingredients, batches: Batches, seed: int, device: torch.device) -> dict[str, NegativeCache]:
@@ -158,7 +167,11 @@ def _caches(given: Ingredients, batches: Batches, seed: int, device: torch.devic
 
 
 def _objective(
-    given: Ingredients, caches: Mapping[str, NegativeCache], device: torch.device, reduction: str
+    given: Ingredients,
+    caches: Mapping[str, NegativeCache],
+    device: torch.device,
+    reduction: str,
+    together: Together | None,
 ) -> tuple[Callable[..., Any], Objective]:
     loss = given.loss
     if loss is None and caches:
@@ -180,7 +193,7 @@ def _objective(
             expected="a FrequencyEstimator, and a loss without caches",
             got=f"{type(given.frequency).__name__}{' and caches' if caches else ''}",
         )
-    return loss, CacheObjective(loss, caches) if caches else InBatchObjective(loss, given.frequency)
+    return loss, CacheObjective(loss, caches) if caches else InBatchObjective(loss, given.frequency, together)
 
 
 def _optimizer(given: Any, modules: Sequence[nn.Module]) -> Optimizer:

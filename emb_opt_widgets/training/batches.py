@@ -137,21 +137,32 @@ class ShuffledRows:
 
     Args:
         n: Rows. batch_size: Rows of a batch. seed: Of the order.
-        take: Rows to a batch.
+        take: Rows to a batch. part: Which process this is, and how many there are; each has batches of its own.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int, take: Callable[[npt.NDArray[np.int64]], Any]) -> None:
-        if n < batch_size:
-            raise InputError("There are fewer pairs than a batch has", expected=f"at least {batch_size}", got=n)
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        seed: int,
+        take: Callable[[npt.NDArray[np.int64]], Any],
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
+        if n < batch_size * part[1]:
+            what = "There are fewer pairs than a batch has"
+            what += "" if part[1] == 1 else f", in each of {part[1]} processes"
+            raise InputError(what, expected=f"at least {batch_size * part[1]}", got=n)
         self.n_pairs: int | None = n
         self.jumps = True
-        self._size, self._seed, self._take = batch_size, seed, take
+        self._size, self._seed, self._take, self._part = batch_size, seed, take, part
 
     def epoch(self, number: int, start: int) -> Iterator[Any]:
         """As in `Batches`."""
         order = stream(self._seed, number, "order").permutation(self.n_pairs or 0)
-        for first in range(start * self._size, len(order) - self._size + 1, self._size):
-            yield self._take(order[first : first + self._size])
+        rank, processes = self._part
+        whole = self._size * processes
+        for first in range(start * whole, len(order) - whole + 1, whole):
+            yield self._take(order[first + rank * self._size :][: self._size])
 
 
 class MadeElsewhere:
@@ -160,19 +171,27 @@ class MadeElsewhere:
     Args:
         open_epoch: Epoch to an iterable of batches.
         n_pairs: As in `Batches`.
+        part: Which process this is, and how many there are: of as many batches each takes its own.
     """
 
-    def __init__(self, open_epoch: Callable[[int], Iterable[Any]], n_pairs: int | None = None) -> None:
+    def __init__(
+        self, open_epoch: Callable[[int], Iterable[Any]], n_pairs: int | None = None, part: tuple[int, int] = (0, 1)
+    ) -> None:
         self.n_pairs = n_pairs
         self.jumps = False
-        self._open = open_epoch
+        self._open, self._part = open_epoch, part
 
     def epoch(self, number: int, start: int) -> Iterator[Any]:
         """As in `Batches`."""
-        return iter(self._open(number))
+        rank, processes = self._part
+        batches = iter(self._open(number))
+        if processes == 1:
+            return batches
+        groups = iter(lambda: list(islice(batches, processes)), [])
+        return (group[rank] for group in groups if len(group) == processes)
 
 
-def as_batches(data: Any, batch_size: int, seed: int) -> Batches:
+def as_batches(data: Any, batch_size: int, seed: int, part: tuple[int, int] = (0, 1)) -> Batches:
     """Batches from what a person has.
 
     Args:
@@ -181,27 +200,29 @@ def as_batches(data: Any, batch_size: int, seed: int) -> Batches:
             and batched here. A `DataLoader`, an `IterableDataset` (of either), or a function from the epoch's number
             to an iterable: these give batches.
         batch_size: Pairs of a batch, where they are made here. seed: Of the order.
+        part: Which of how many processes this is; each gets batches of its own.
 
     Raises:
         InputError: None of these.
     """
     if isinstance(data, DataLoader):
-        return MadeElsewhere(lambda epoch: _opened(data, epoch), _length(data.dataset))
+        divided = isinstance(data.sampler, DistributedSampler)
+        return MadeElsewhere(lambda epoch: _opened(data, epoch), _length(data.dataset), (0, 1) if divided else part)
     if (stream_of := stream_of_dataset(data, batch_size)) is not None:
-        return MadeElsewhere(stream_of)
+        return MadeElsewhere(stream_of, part=part)
     if isinstance(data, IterableDataset):
-        return MadeElsewhere(lambda epoch: DataLoader(data, batch_size))
+        return MadeElsewhere(lambda epoch: DataLoader(data, batch_size), part=part)
     if (table := rows_of_dataset(data)) is not None:
-        return ShuffledRows(table[0], batch_size, seed, table[1])
+        return ShuffledRows(table[0], batch_size, seed, table[1], part)
     data = data if (columns := columns_of(data)) is None else columns
     if isinstance(data, (tuple, Mapping)):
         columns = _named(data)
-        return ShuffledRows(rows_in(columns), batch_size, seed, lambda rows: take_rows(columns, rows))
+        return ShuffledRows(rows_in(columns), batch_size, seed, lambda rows: take_rows(columns, rows), part)
     if isinstance(data, (Dataset, list)) and _length(data) is not None:
         collate = lambda rows: default_collate([data[int(row)] for row in rows])  # noqa: E731
-        return ShuffledRows(_length(data) or 0, batch_size, seed, collate)
+        return ShuffledRows(_length(data) or 0, batch_size, seed, collate, part)
     if callable(data):
-        return MadeElsewhere(data)
+        return MadeElsewhere(data, part=part)
     hint = (
         "A generator can be gone through once: pass the function that makes it" if isinstance(data, Iterator) else None
     )

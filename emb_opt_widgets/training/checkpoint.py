@@ -15,7 +15,7 @@ import torch
 
 from emb_opt_widgets.errors import DamagedFileError, FileError, InputError, MissingDependencyError
 
-__all__ = ["pack", "read_checkpoint", "safetensors", "unpack", "write_checkpoint"]
+__all__ = ["from_bytes", "pack", "read_checkpoint", "safetensors", "to_bytes", "unpack", "write_checkpoint"]
 
 _PLAIN = "state"
 _CHUNK = 1 << 24
@@ -90,6 +90,25 @@ def unpack(plain: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
         return tuple(unpack(part, tensors) for part in inner)
     pairs = {unpack(key, tensors): unpack(value, tensors) for key, value in inner}
     return Counter(pairs) if kind == "$counter" else pairs
+
+
+def to_bytes(value: Any) -> torch.Tensor:
+    """A nested state as `(n,)` uint8, to be sent to another process.
+
+    Raises:
+        InputError: The state holds what cannot be sent.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    plain = json.dumps(pack(value, tensors), separators=(",", ":")).encode()
+    body = safetensors().save(tensors)
+    return torch.frombuffer(bytearray(len(plain).to_bytes(8, "little") + plain + body), dtype=torch.uint8)
+
+
+def from_bytes(sent: torch.Tensor) -> Any:
+    """The nested state that `to_bytes` was given; on the host."""
+    raw = sent.numpy().tobytes()
+    end = 8 + int.from_bytes(raw[:8], "little")
+    return unpack(json.loads(raw[8:end]), safetensors().load(raw[end:]))
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from emb_opt_widgets.errors import InputError, StateError
 
-__all__ = ["Peers", "as_words", "from_words", "raise_for"]
+__all__ = ["Gathered", "Peers", "as_words", "from_words", "raise_for"]
 
 _ALIGNED = 8
 
@@ -101,6 +102,19 @@ class Peers:
         """The sum of everyone's values, in place."""
         dist.all_reduce(values, group=self.group)
         return values
+
+
+class Gathered(torch.autograd.Function):
+    """All processes' rows, of which this one's carry the gradient of everyone's use of them."""
+
+    @staticmethod
+    def forward(ctx: Any, mine: Tensor, everyone: Tensor, where: slice, peers: Peers) -> Tensor:
+        ctx.where, ctx.peers = where, peers
+        return everyone.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return ctx.peers.sum(gradient.contiguous().clone())[ctx.where], None, None, None
 
 
 def as_words(text: str, size: int) -> Tensor:

@@ -26,6 +26,7 @@ from emb_opt_widgets.training.chunks import InChunks
 from emb_opt_widgets.training.events import CacheAged, Evaluated, Stepped
 from emb_opt_widgets.training.objective import Objective, Outcome
 from emb_opt_widgets.training.randomness import drawing
+from emb_opt_widgets.training.together import Together
 from emb_opt_widgets.training.towers import DTYPES, encoded
 
 __all__ = ["HeldOut", "Learner", "Parts", "Settings"]
@@ -107,17 +108,26 @@ class Learner:
 
     Args:
         parts: What it is made of. batches: What it learns from. settings: How. held_out: What it is evaluated on.
+        together: The processes that learn along, or None.
 
     Attributes:
-        step_number: Steps done. broken: A step failed half-way.
+        step_number: Steps done. broken: A step failed half-way. together: As given.
     """
 
-    def __init__(self, parts: Parts, batches: Batches, settings: Settings, held_out: HeldOut | None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        batches: Batches,
+        settings: Settings,
+        held_out: HeldOut | None,
+        together: Together | None = None,
+    ) -> None:
         self.parts = parts
         self.settings = settings
         self.held_out = held_out
         self.step_number = 0
         self.broken = False
+        self.together = together
         self._batches = batches
         self._cursor = Cursor(batches, settings.seed)
         self._skips = 0
@@ -143,8 +153,11 @@ class Learner:
         lr = float(parts.optimizer.param_groups[0]["lr"])
         try:
             rows = [self._backward(part) for part in range(settings.accumulate)]
-        except BaseException:
+            self._average(None)
+        except BaseException as error:
             self._cursor = Cursor(self._batches, settings.seed, *place)
+            if self.together is not None and not self.together.known and isinstance(error, Exception):
+                self._average(error)
             raise
         skipped = self._descend()
         self._cursor.close_epoch()
@@ -156,14 +169,9 @@ class Learner:
     def _backward(self, part: int) -> tuple[float, float, float]:
         """One batch forth and back; its loss, interpretable loss and staleness."""
         parts, settings = self.parts, self.settings
-        batch = Batch(**{name: placed(value, settings.device) for name, value in fields_of(self._cursor.take())})
-        if not self.step_number and not part:
-            self._advise(batch)
-        with drawing(settings.seed, "step", self.step_number, part, device=settings.device):
-            dtype = DTYPES[settings.precision]
-            with torch.autocast(settings.device.type, dtype, enabled=settings.precision != "float32"):
-                out = parts.objective(*self._towers, batch)
-            loss, *told = _read(out)
+        rank = () if self.together is None else (self.together.peers.rank,)
+        with drawing(settings.seed, "step", self.step_number, part, *rank, device=settings.device):
+            out, (loss, *told) = self._forward(part)
             if not math.isfinite(loss) and not parts.scaler.is_enabled():
                 raise FunctionError(
                     f"The loss of step {self.step_number + 1} is {loss}",
@@ -173,6 +181,36 @@ class Learner:
             if out.settle is not None:
                 out.settle()
         return loss, told[0], told[1]
+
+    def _forward(self, part: int) -> tuple[Outcome, list[float]]:
+        """One batch forth; its outcome, and loss, interpretable loss and staleness, of all processes on average."""
+        settings, out, error = self.settings, None, None
+        try:
+            batch = Batch(**{name: placed(value, settings.device) for name, value in fields_of(self._cursor.take())})
+            if not self.step_number and not part:
+                self._advise(batch)
+            dtype = DTYPES[settings.precision]
+            with torch.autocast(settings.device.type, dtype, enabled=settings.precision != "float32"):
+                out = self.parts.objective(*self._towers, batch)
+            numbers = _numbers(out)
+        except Exception as raised:
+            if self.together is None:
+                raise
+            error = raised
+        if self.together is None:
+            assert out is not None
+            return out, numbers.tolist()
+        read = self.together.agree(error, None if error is not None else numbers, 3)
+        assert out is not None
+        return out, read
+
+    def _average(self, error: Exception | None) -> None:
+        """Have the gradients, and what towers keep of their batches, be the means over all processes."""
+        if self.together is None:
+            return
+        nets = {id(net): net for net in (self.parts.query_net, self.parts.doc_net)}
+        buffers = {id(b): b for net in nets.values() for b in net.buffers() if b.is_floating_point() and b.numel()}
+        self.together.average(self.parameters, list(buffers.values()), error)
 
     def _advise(self, batch: Batch) -> None:
         """Say what is likely to be wrong, once."""
@@ -226,7 +264,10 @@ class Learner:
                 more = encoded(self.parts.doc_net, held.corpus, size, device, precision)
                 candidates = torch.cat([documents, more])
             found = TopKAccuracy(held.ks).to(device)(queries, candidates, documents)
-        return Evaluated(self.step_number, list(held.ks), np.array(list(found.values())), len(queries), len(candidates))
+        accuracy = np.array(list(found.values()))
+        if self.together is not None:
+            accuracy = self.together.from_first(accuracy)
+        return Evaluated(self.step_number, list(held.ks), accuracy, len(queries), len(candidates))
 
     def heed(self, accuracy: float) -> None:
         """Tell a scheduler that waits for it how good the towers are."""
@@ -245,14 +286,23 @@ class Learner:
         return out
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next steps depend on; tensors are not copied."""
+        """Everything that the next steps depend on; tensors are not copied. With several processes all ask for it at
+        the same time, and the first has what is each one's own, too."""
+        own = self._own()
+        everyone = None if self.together is None or not own else self.together.collected(own)
         return {
+            **({} if everyone is None else {"processes": everyone}),
             "step": self.step_number,
             "epoch": self._cursor.epoch,
             "batch": self._cursor.batch,
             "skips": self._skips,
             "parts": {name: part.state_dict() for name, part in self.parts.stateful().items()},
         }
+
+    def _own(self) -> dict[str, Any]:
+        """The state of what differs between processes."""
+        names = [name for name in self.parts.stateful() if name.startswith("cache ") or name == "frequency"]
+        return {name: self.parts.stateful()[name].state_dict() for name in names}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back, or forth, to a state.
@@ -267,9 +317,12 @@ class Learner:
                 expected=", ".join(state["parts"]),
                 got=", ".join(parts),
             )
+        kept = dict(state["parts"])
+        if self.together is not None and "processes" in state:
+            kept |= state["processes"][self.together.peers.rank]
         for name, part in parts.items():
             try:
-                part.load_state_dict(state["parts"][name])
+                part.load_state_dict(kept[name])
             except (RuntimeError, ValueError, KeyError) as error:
                 raise InputError(
                     f"{name} is not the one of the training in the file",
@@ -291,8 +344,8 @@ def fields_of(batch: Batch) -> list[tuple[str, Any]]:
     return [(name, getattr(batch, name)) for name in Batch.__slots__]
 
 
-def _read(out: Outcome) -> list[float]:
-    """Loss, interpretable loss and staleness (NaN where there are none): one look at the device."""
+def _numbers(out: Outcome) -> torch.Tensor:
+    """`(3,)` loss, interpretable loss and staleness, NaN where there are none."""
     if out.loss.ndim or not out.loss.requires_grad:
         raise InputError(
             "The loss cannot be descended on",
@@ -301,5 +354,4 @@ def _read(out: Outcome) -> list[float]:
         )
     parts = [out.loss, out.interpretable_loss, out.staleness]
     there = [out.loss.new_full((), math.nan) if part is None else part.detach() for part in parts]
-    read: list[float] = torch.stack([part.double() for part in there]).tolist()
-    return read
+    return torch.stack([part.double() for part in there])

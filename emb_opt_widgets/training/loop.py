@@ -18,15 +18,14 @@ from emb_opt_widgets.live import display
 from emb_opt_widgets.live.event_log import EventLog
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import MemoryStore, Store
-from emb_opt_widgets.live.store.sqlite import SQLiteStore
 from emb_opt_widgets.training.assembly import Ingredients, assembled, checked_config
-from emb_opt_widgets.training.checkpoint import safetensors
 from emb_opt_widgets.training.driver import TrainingController
 from emb_opt_widgets.training.events import CacheAged
 from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.logged import numbers_of
 from emb_opt_widgets.training.qrels import RankingMetrics
-from emb_opt_widgets.training.shelf import TRAINING_FILE, FileShelf, MemoryShelf, Shelf
+from emb_opt_widgets.training.shared_shelf import kept_at
+from emb_opt_widgets.training.shelf import MemoryShelf, Shelf
 from emb_opt_widgets.training.state import TrainingState
 from emb_opt_widgets.training.steering import TrainingSteering
 from emb_opt_widgets.training.summary import training_summary
@@ -78,6 +77,12 @@ class Training:
             the caller's.
         path: The training's file, made anew; checkpoints stand beside it. None: in memory.
         name: For people.
+        process_group: Who trains along. "auto": all processes, where torchrun or `torch.distributed` made several; each
+            constructs the same training and calls the same methods. They start from the parameters of process 0; each
+            has its own `batch_size` pairs of every step, the documents of all are negatives for each query, and
+            gradients (and batch statistics) are averaged. Process 0 has the file and shows the progress. With
+            `CacheLoss` each process has a cache of its own, with `ShardedCacheLoss` they share one. None: this
+            process trains alone.
 
     A training killed at any moment goes on by `load`, and gives bit for bit what an uninterrupted one gives: on the
     processor with one thread, where the data gives the same batches in the same epoch.
@@ -117,6 +122,7 @@ class Training:
         seed: int = 0,
         path: str | Path | None = None,
         name: str | None = None,
+        process_group: Any = "auto",
     ) -> None:
         config = checked_config(
             epochs=epochs, steps=steps, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm,
@@ -124,14 +130,14 @@ class Training:
             checkpoint_every=checkpoint_every, seed=seed, name=name, chunk_size=chunk_size,
         )  # fmt: skip
         given = Ingredients(
-            query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device
-        )
+            query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device,
+            process_group,
+        )  # fmt: skip
         learner, described = assembled(given, config)
         store: Store = MemoryStore()
         shelf: Shelf = MemoryShelf()
         if path is not None:
-            safetensors()
-            store, shelf = SQLiteStore(path, create=True, form=TRAINING_FILE), FileShelf(Path(path))
+            store, shelf = kept_at(path, learner.together)
         self._controller = TrainingController(learner, store, shelf, TrainingState())
         self._controller.emit([ev.Created(config, described, config["seed"])])
 
@@ -263,7 +269,12 @@ class Training:
         TensorBoard: `training.log_to(lambda step, values: [writer.add_scalar(k, v, step) for k, v in values.items()])`.
         Weights & Biases: `training.log_to(lambda step, values: wandb.log(values, step=step))`.
         """
-        return self.listen(lambda bodies: [function(step, values) for step, values in numbers_of(bodies)])
+
+        def told(bodies: Sequence[ev.Body]) -> None:
+            for step, values in numbers_of(bodies):
+                function(step, values)
+
+        return self.listen(told)
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -295,10 +306,9 @@ class Training:
         """
         self._check_at_rest("evaluate_ranking()")
         learner = self._controller.learner
-        vectors = [
-            learner.embeddings(what, column).float() for what, column in (("query", queries), ("doc", documents))
-        ]
-        return metrics(*vectors, range(len(vectors[0])) if query_ids is None else query_ids, document_ids)
+        asked = learner.embeddings("query", queries).float()
+        ranked = learner.embeddings("doc", documents).float()
+        return metrics(asked, ranked, range(len(asked)) if query_ids is None else query_ids, document_ids)
 
     def _check_at_rest(self, what: str) -> None:
         if self._controller.running:

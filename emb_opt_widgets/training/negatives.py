@@ -30,7 +30,9 @@ def flat_negatives(negatives: Any, documents: Any, what: str = "negative") -> An
     if isinstance(documents, Mapping):
         if not isinstance(negatives, Mapping) or set(negatives) != set(documents):
             got = sorted(map(str, negatives)) if isinstance(negatives, Mapping) else type(negatives).__name__
-            raise InputError(f"The {what} has other parts than the documents", expected=sorted(documents), got=got)
+            raise InputError(
+                f"The {what} has other parts than the documents", expected=", ".join(map(str, documents)), got=got
+            )
         return {key: flat_negatives(negatives[key], documents[key], f"{what}[{key!r}]") for key in documents}
     if isinstance(documents, torch.Tensor):
         return _flat_tensor(negatives, documents, what)
@@ -45,8 +47,9 @@ def flat_negatives(negatives: Any, documents: Any, what: str = "negative") -> An
         raise InputError(f"Some rows of the {what} are lists and some are not", expected="all of them, or none")
     if not any(several):
         return rows
-    if len({len(row) for row in rows}) > 1:
-        got = sorted({len(row) for row in rows})
+    sizes = sorted({len(row) for row in rows})
+    if len(sizes) > 1:
+        got = ", ".join(map(str, sizes))
         raise InputError(f"Queries have different numbers of {what}s", expected="as many for each", got=got)
     return [one for row in rows for one in row]
 

@@ -21,7 +21,9 @@ from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.negatives import flat_ids, flat_negatives
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
 from emb_opt_widgets.training.sharded import ShardedCacheLoss
+from emb_opt_widgets.training.together import Together
 from emb_opt_widgets.training.towers import evaluating
+from emb_opt_widgets.training.trouble import Trouble
 
 __all__ = ["CacheObjective", "InBatchObjective", "Objective", "Outcome", "embed", "fitting_cache", "has_ids", "takes"]
 
@@ -77,12 +79,26 @@ class InBatchObjective:
     Attributes:
         loss: `RetrievalLoss`, or what is called like it; it is given those options that the batch has values for.
         frequency: Tells the documents' sampling probability by their ids, or None.
+        together: Other processes, whose documents are further negatives; None: there are none.
     """
 
     loss: Callable[..., Tensor]
     frequency: FrequencyEstimator | None = None
+    together: Together | None = None
 
     def __call__(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> Outcome:
+        if self.together is None:
+            return self._valued(batch, *self._embedded(query_net, doc_net, batch))
+        trouble, found = Trouble(self.together.device), None
+        with trouble.kept():
+            found = self._embedded(query_net, doc_net, batch)
+        queries, candidates, ids = (None, None, None) if found is None else found
+        everyone, codes = self.together.widened(candidates, ids, trouble)
+        assert queries is not None
+        return self._valued(batch, queries, everyone, codes)
+
+    def _embedded(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Any]:
+        """Queries, candidates and their ids."""
         queries = embed(query_net, "query", batch.query)
         candidates = embed(doc_net, "document", batch.document)
         ids = batch.id
@@ -95,6 +111,9 @@ class InBatchObjective:
                 "There are not as many ids as documents", expected=f"{len(candidates)}, of the negatives too",
                 got=len(ids),
             )  # fmt: skip
+        return queries, candidates, ids
+
+    def _valued(self, batch: Batch, queries: Tensor, candidates: Tensor, ids: Any) -> Outcome:
         options = {"sample_weight": batch.weight, "candidate_ids": ids}
         if self.frequency is not None:
             if ids is None:

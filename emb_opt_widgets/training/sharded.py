@@ -21,7 +21,7 @@ from emb_opt_widgets.training.approximate import check_top_k
 from emb_opt_widgets.training.cache import NegativeCache
 from emb_opt_widgets.training.cache_loss import CacheLossOutput
 from emb_opt_widgets.training.checks import Checks
-from emb_opt_widgets.training.collectives import Peers, as_words, from_words
+from emb_opt_widgets.training.collectives import Gathered, Peers, as_words, from_words
 from emb_opt_widgets.training.columns import Columns, exclude, freshest_of_each
 from emb_opt_widgets.training.retrieval import GumbelMax, Retrieval
 from emb_opt_widgets.training.terms import (
@@ -105,19 +105,6 @@ class _Found:
     logsum: Tensor
     rows: Tensor | None
     data: dict[str, Tensor]
-
-
-class _Gathered(torch.autograd.Function):
-    """All processes' rows, of which this one's carry the gradient of everyone's use of them."""
-
-    @staticmethod
-    def forward(ctx: Any, mine: Tensor, everyone: Tensor, where: slice, peers: Peers) -> Tensor:
-        ctx.where, ctx.peers = where, peers
-        return everyone.clone()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return ctx.peers.sum(gradient.contiguous().clone())[ctx.where], None, None, None
 
 
 class ShardedCacheLoss(nn.Module):
@@ -280,7 +267,7 @@ class ShardedCacheLoss(nn.Module):
         got = [torch.cat(rows) for rows in batch.peers.share(*parts)]
         positives = None
         if self.in_batch:
-            apply = _Gathered.apply
+            apply = Gathered.apply
             positives = apply(local.positives, got[1], batch.mine, batch.peers)  # type: ignore[no-untyped-call]
         rest = got[1 + self.in_batch :]
         return _Everyone(got[0], positives, rest[0] if rest else None, tuple(rest[1:]))
