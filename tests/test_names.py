@@ -47,8 +47,8 @@ NAMES = {
         "TopKAccuracy", "Training", "encode", "encoded_source", "load", "mine_hard_negatives",
     ],
     "emb_opt_widgets.activations": [
-        "Tap", "contrastive_mean", "from_steering_vector", "layers", "logistic_direction", "principal_direction",
-        "starts", "to_steering_vector",
+        "Space", "Steered", "Tap", "contrastive_mean", "from_steering_vector", "layers", "logistic_direction",
+        "principal_direction", "starts", "to_steering_vector",
     ],
 }  # fmt: skip
 SEARCH = (

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from emb_opt_widgets.activations.directions import contrastive_mean, logistic_direction, principal_direction, starts
     from emb_opt_widgets.activations.model_layers import layers
     from emb_opt_widgets.activations.peers import from_steering_vector, to_steering_vector
+    from emb_opt_widgets.activations.space import Space, Steered
     from emb_opt_widgets.activations.tap import Tap
 
 __all__ = [
+    "Space",
+    "Steered",
     "Tap",
     "contrastive_mean",
     "from_steering_vector",
@@ -28,6 +31,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Space": "space",
+    "Steered": "space",
     "Tap": "tap",
     "contrastive_mean": "directions",
     "from_steering_vector": "peers",

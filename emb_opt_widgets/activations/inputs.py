@@ -11,9 +11,9 @@ from torch import nn
 
 from emb_opt_widgets.errors import InputError
 
-__all__ = ["check_at_rest", "device_of", "dtype_of", "encoded", "mask_of", "run", "tokens_of"]
+__all__ = ["LIMITS", "check_at_rest", "device_of", "dtype_of", "encoded", "mask_of", "numbers_of", "run", "tokens_of"]
 
-_LIMITS = ("max_position_embeddings", "n_positions", "max_seq_len")
+LIMITS = ("max_position_embeddings", "n_positions", "max_seq_len")
 
 
 def check_at_rest(model: nn.Module, what: str) -> None:
@@ -98,7 +98,7 @@ def _check_tokens(model: nn.Module, inputs: Any) -> None:
     tokens, config = tokens_of(inputs), getattr(model, "config", None)
     if tokens is None or config is None:
         return
-    most = next((value for name in _LIMITS if isinstance(value := getattr(config, name, None), int)), None)
+    most = next((value for name in LIMITS if isinstance(value := getattr(config, name, None), int)), None)
     if most is not None and tokens.shape[1] > most:
         mask = mask_of(inputs)
         lengths = torch.full((len(tokens),), tokens.shape[1]) if mask is None else mask.sum(dim=1)
@@ -122,6 +122,23 @@ def mask_of(inputs: Any) -> torch.Tensor | None:
     """`(n, t)`: 1 for a token, 0 for padding; None where nothing says."""
     mask = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
     return mask if isinstance(mask, torch.Tensor) and mask.ndim == 2 else None
+
+
+def numbers_of(answer: Any) -> torch.Tensor:
+    """The numbers in a model's answer: the answer itself, its `logits`, or what comes first in it.
+
+    Raises:
+        InputError: There are none.
+    """
+    first = answer[0] if isinstance(answer, (tuple, list)) and answer else answer
+    numbers = getattr(answer, "logits", first)
+    if not isinstance(numbers, torch.Tensor):
+        raise InputError(
+            "The model's answer is not usable",
+            expected="a tensor, alone, first, or as `logits`",
+            got=type(answer).__name__,
+        )
+    return numbers
 
 
 def run(model: nn.Module, inputs: Any) -> Any:

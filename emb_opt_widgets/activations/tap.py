@@ -21,6 +21,7 @@ from emb_opt_widgets.activations.positions import Position, check_position, hidd
 from emb_opt_widgets.errors import InputError
 
 if TYPE_CHECKING:
+    from emb_opt_widgets.activations.space import Space
     from emb_opt_widgets.sources.array import ArraySource
 
 __all__ = ["Tap", "as_vector"]
@@ -123,6 +124,21 @@ class Tap:
             raise InputError("The mean of the tokens cannot be replaced", expected="a token's position", got="'mean'")
         with self._hooked(lambda sequence, mask: _changed(sequence, mask, told, change, position, self.name)):
             yield
+
+    def space(self, prompts: Any, max_norm: float | None = None, **options: Any) -> Space:
+        """The vectors that may be put in here, as a source to search by what the model then does.
+
+        Args:
+            prompts: What the model is asked: a tensor, a mapping of tensors, or texts where there is a tokenizer.
+            max_norm: The longest vector. None: half as long as what stands here at the prompts, by the mean.
+            options: Of `Space`: operator, batch_size, shown, new_tokens, seed.
+
+        Raises:
+            InputError: The prompts are not usable, or the model is in training mode.
+        """
+        from emb_opt_widgets.activations.space import Space
+
+        return Space(self, prompts, max_norm, **options)
 
     @contextmanager
     def captured(self) -> Iterator[list[torch.Tensor]]:

@@ -61,7 +61,8 @@ class GenerativeSource:
                 raise InputError(f"{name} is not a function", expected="a callable", got=type(function).__name__)
         if not 0 <= scale < float("inf"):
             raise InputError("scale is a standard deviation", expected="a finite number of at least 0", got=scale)
-        if max_norm is not None and not 0 < max_norm < float("inf"):
+        number = isinstance(max_norm, (int, float, np.number)) and not isinstance(max_norm, bool)
+        if max_norm is not None and not (number and 0 < max_norm < float("inf")):
             raise InputError("max_norm is a length", expected="a finite number above 0, or None", got=max_norm)
         if around is not None and (isinstance(around, bool) or not isinstance(around, int) or around < 0):
             raise InputError("around is a number of points", expected="at least 0, or None", got=repr(around))
