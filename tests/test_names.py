@@ -43,7 +43,8 @@ NAMES = {
     ],
     "emb_opt_widgets.training": [
         "CacheLoss", "CacheLossOutput", "FrequencyEstimator", "GumbelMax", "HardNegatives", "MaxScore",
-        "NegativeCache", "RankingMetrics", "Retrieval", "RetrievalLoss", "ShardedCacheLoss", "Temperature",
+        "NegativeCache", "RankingMetrics", "Retrieval", "RetrievalLoss", "SentenceLoss",
+        "SentenceTower", "ShardedCacheLoss", "Temperature",
         "TopKAccuracy", "Training", "encode", "encoded_source", "load", "mine_hard_negatives",
     ],
     "emb_opt_widgets.activations": [

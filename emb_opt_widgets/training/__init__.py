@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from emb_opt_widgets.training.qrels import RankingMetrics
     from emb_opt_widgets.training.retrieval import GumbelMax, MaxScore, Retrieval
     from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
+    from emb_opt_widgets.training.sentence import SentenceLoss, SentenceTower
     from emb_opt_widgets.training.sharded import ShardedCacheLoss
     from emb_opt_widgets.training.transform import Temperature
 
@@ -33,6 +34,8 @@ __all__ = [
     "RankingMetrics",
     "Retrieval",
     "RetrievalLoss",
+    "SentenceLoss",
+    "SentenceTower",
     "ShardedCacheLoss",
     "Temperature",
     "TopKAccuracy",
@@ -54,6 +57,8 @@ _HOMES = {
     "RankingMetrics": "qrels",
     "Retrieval": "retrieval",
     "RetrievalLoss": "retrieval_loss",
+    "SentenceLoss": "sentence",
+    "SentenceTower": "sentence",
     "ShardedCacheLoss": "sharded",
     "Temperature": "transform",
     "TopKAccuracy": "accuracy",
