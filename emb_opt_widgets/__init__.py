@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from emb_opt_widgets.engine.calls import Calls
     from emb_opt_widgets.engine.config import register
     from emb_opt_widgets.engine.items import Item, Items
-    from emb_opt_widgets.engine.status import SearchStatus
+    from emb_opt_widgets.engine.status import Activity, RunStatus, SearchStatus
+    from emb_opt_widgets.live.notices import Notice
     from emb_opt_widgets.search.files import load, replay
     from emb_opt_widgets.search.results import BestItem, QueryTree, Results
     from emb_opt_widgets.search.search import Search
@@ -47,6 +48,9 @@ _WHERE = {
     "Calls": "engine.calls",
     "Item": "engine.items",
     "Items": "engine.items",
+    "Activity": "engine.status",
+    "Notice": "live.notices",
+    "RunStatus": "engine.status",
     "SearchStatus": "engine.status",
     "BestItem": "search.results",
     "QueryTree": "search.results",
@@ -74,6 +78,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "Activity",
     "BestItem",
     "Calls",
     "DamagedFileError",
@@ -88,10 +93,12 @@ __all__ = [
     "Items",
     "MissingDependencyError",
     "NewerFileError",
+    "Notice",
     "QueryTree",
     "RLUpdate",
     "Results",
     "RetryLater",
+    "RunStatus",
     "Search",
     "SearchStatus",
     "StateError",

@@ -17,11 +17,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 NAMES = {
     "emb_opt_widgets": [
-        "BestItem", "Calls", "DamagedFileError", "EmbOptError", "Fatal", "FileError", "FileInUseError", "FunctionError",
-        "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError", "QueryTree",
-        "RLUpdate", "Results", "RetryLater", "Search", "SearchStatus", "StateError", "SurrogateUpdate",
-        "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source", "load",
-        "register", "replay",
+        "Activity", "BestItem", "Calls", "DamagedFileError", "EmbOptError", "Fatal", "FileError", "FileInUseError",
+        "FunctionError", "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError",
+        "Notice", "QueryTree", "RLUpdate", "Results", "RetryLater", "RunStatus", "Search", "SearchStatus", "StateError",
+        "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source",
+        "load", "register", "replay",
     ],
     "emb_opt_widgets.executors": [
         "Call", "FutureWorkers", "Inline", "Reply", "Threads", "Workers", "as_workers",
@@ -54,7 +54,7 @@ NAMES = {
 }  # fmt: skip
 SEARCH = (
     "run start pause resume step stop wait wait_async branch prune_node restore undo redo set ask tell results best "
-    "tree events status reason n_scored n_rounds to_html"
+    "tree events status reason activity notices subscribe n_scored n_rounds to_html"
 ).split()
 
 

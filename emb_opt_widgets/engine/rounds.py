@@ -25,7 +25,7 @@ from emb_opt_widgets.engine.queries import Choice, Proposals
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.statistics import ragged_statistics
 from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
-from emb_opt_widgets.engine.view import SearchView, queries_of
+from emb_opt_widgets.engine.view import SearchView, go_on, queries_of, unheard
 from emb_opt_widgets.errors import FunctionError, failing_as
 
 __all__ = ["Gather", "Parts", "proposals_event", "run_round", "verdict"]
@@ -79,6 +79,7 @@ class Parts:
         source: What is searched. filter, score: callers, or None. update, prune: strategies.
         gather: Rows to items. cache: the strategy's scratch space. at_once: items that are scored at a time.
         costs: Rows to what a measurement of each costs; None: all the same.
+        checkpoint, notify: As in `SearchView`.
     """
 
     source: BoundSource
@@ -91,10 +92,12 @@ class Parts:
     cache: dict[str, Any] = field(default_factory=dict)
     at_once: int = 1
     costs: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]] | None = None
+    checkpoint: Callable[[], None] = go_on
+    notify: Callable[[str], None] = unheard
 
     def view(self, state: State) -> SearchView:
         """The search as its strategy sees it."""
-        return SearchView(state, self.source.source, self.cache, self.at_once)
+        return SearchView(state, self.source.source, self.cache, self.at_once, self.checkpoint, self.notify)
 
 
 Bodies = Sequence[ev.Body]

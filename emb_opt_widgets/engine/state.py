@@ -18,7 +18,7 @@ from emb_opt_widgets.engine.arrays import Columns, RaggedColumn, first_places
 from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import as_ids
 from emb_opt_widgets.engine.measurements import Measurements
-from emb_opt_widgets.engine.status import Ending, ItemStatus, NodeStatus, Pending, Phase, SearchStatus
+from emb_opt_widgets.engine.status import Ending, ItemStatus, NodeStatus, Pending, Phase, RunStatus
 
 __all__ = ["State"]
 
@@ -38,7 +38,7 @@ class State:
         self.config: dict[str, Any] = {}
         self.source: Mapping[str, Any] = {}
         self.seed = 0
-        self.status = SearchStatus.READY
+        self.status = RunStatus.READY
         self.ending: str | None = None
         self.reason = "Not started yet: run() or start()."
         self.until: int | None = None
@@ -86,6 +86,16 @@ class State:
     def sign(self) -> float:
         """1.0 when high scores are sought, else -1.0."""
         return -1.0 if self.config.get("direction") == "minimize" else 1.0
+
+    @property
+    def done(self) -> int:
+        """Rounds done."""
+        return self.n_rounds
+
+    @property
+    def begun(self) -> bool:
+        """Whether a round has begun, perhaps by `ask`."""
+        return self.n_nodes > 0
 
     @property
     def n_nodes(self) -> int:
@@ -201,7 +211,7 @@ class State:
         )  # fmt: skip
 
     def _started(self, body: ev.Started | ev.Resumed) -> None:
-        self.status = SearchStatus.RUNNING
+        self.status = RunStatus.RUNNING
         self.ending = None
         self.reason = "Running."
         self.until = body.until
@@ -342,12 +352,12 @@ class State:
             self.config.update(body.config)
 
     def _paused(self, body: ev.Paused) -> None:
-        self.status = SearchStatus.PAUSED
+        self.status = RunStatus.PAUSED
         self.reason = body.reason
 
     def _finished(self, body: ev.Finished) -> None:
-        named = {"STOPPED": SearchStatus.STOPPED, "FAILED": SearchStatus.FAILED}
-        self.status = named.get(body.ending, SearchStatus.FINISHED)
+        named = {"STOPPED": RunStatus.STOPPED, "FAILED": RunStatus.FAILED}
+        self.status = named.get(body.ending, RunStatus.FINISHED)
         self.ending = Ending[body.ending].name
         self.reason = body.reason
 

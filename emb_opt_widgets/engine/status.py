@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import Enum, IntEnum
 
-__all__ = ["Ending", "ItemStatus", "NodeStatus", "Pausing", "Pending", "Phase", "SearchStatus"]
+__all__ = ["Activity", "Ending", "ItemStatus", "NodeStatus", "Pausing", "Pending", "Phase", "RunStatus", "SearchStatus"]
 
 
-class SearchStatus(str, Enum):
-    """Where a search stands."""
+class RunStatus(str, Enum):
+    """Where a search, or a training, stands."""
 
     READY = "ready"
     RUNNING = "running"
@@ -16,6 +16,24 @@ class SearchStatus(str, Enum):
     FINISHED = "finished"
     STOPPED = "stopped"
     FAILED = "failed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+SearchStatus = RunStatus
+"""As 0.1 called it."""
+
+
+class Activity(str, Enum):
+    """What a search does just now. Not logged."""
+
+    RETRIEVING = "retrieving"
+    SCORING = "scoring"
+    THINKING = "thinking"
+    WAITING = "waiting"
+    """For scores from elsewhere."""
+    RESTING = "resting"
 
     def __str__(self) -> str:
         return self.value

@@ -14,7 +14,7 @@ from emb_opt_widgets.engine.queries import Queries
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus
 
-__all__ = ["Interrupted", "SearchView", "queries_of"]
+__all__ = ["Interrupted", "SearchView", "go_on", "queries_of", "unheard"]
 
 
 class Interrupted(BaseException):
@@ -22,11 +22,11 @@ class Interrupted(BaseException):
     thinking begins anew when the engine goes on. Not an `Exception`, so that no strategy swallows it."""
 
 
-def _go_on() -> None:
+def go_on() -> None:
     """Nobody interrupts."""
 
 
-def _unheard(text: str) -> None:
+def unheard(text: str) -> None:
     """Nobody is told."""
 
 
@@ -52,8 +52,8 @@ class SearchView:
         source: Source,
         cache: dict[str, Any],
         at_once: int = 1,
-        checkpoint: Callable[[], None] = _go_on,
-        notify: Callable[[str], None] = _unheard,
+        checkpoint: Callable[[], None] = go_on,
+        notify: Callable[[str], None] = unheard,
     ) -> None:
         self._state = state
         self.source = source

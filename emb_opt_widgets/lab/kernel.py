@@ -26,7 +26,7 @@ from emb_opt_widgets.lab.installed import package
 from emb_opt_widgets.live import display, registry
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.report.text import plain
-from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.engine import SearchRun
 from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.search.steering import Steering
 
@@ -76,7 +76,7 @@ def _about() -> dict[str, str | None]:
     return {"python": platform.python_version(), **{key: package(name) for key, name in packages.items()}}
 
 
-def _line(entry: registry.Entry, controller: Controller) -> dict[str, Any]:
+def _line(entry: registry.Entry, controller: SearchRun) -> dict[str, Any]:
     state, store = controller.state, controller.store
     row, budget, path = state.best_row, state.config.get("budget"), getattr(store, "path", None)
     can = Steering(controller).can()
@@ -124,7 +124,7 @@ def dashboard(search_id: str) -> Answer:
     return Answer(model_id=dashboard_of(Search.driven_by(_found(search_id))).model_id)
 
 
-def meet(controller: Controller, shell: Any) -> None:
+def meet(controller: SearchRun, shell: Any) -> None:
     """Have the kernel answer the panel, and tell it what becomes of a search.
 
     Args:
@@ -146,7 +146,7 @@ def meet(controller: Controller, shell: Any) -> None:
     controller.listen(hear)
 
 
-def _publish(shell: Any, head: dict[str, Any], entry: registry.Entry, controller: Controller) -> None:
+def _publish(shell: Any, head: dict[str, Any], entry: registry.Entry, controller: SearchRun) -> None:
     try:
         line = _line(entry, controller)
         if head["kind"] in ("started", "resumed", "paused", "finished"):  # the engine's thread begins and ends later
@@ -163,8 +163,8 @@ async def _on_control(message: Mapping[str, Any]) -> dict[str, Any]:
     return {**head, "body": dict(body)}
 
 
-def _found(search_id: str) -> Controller:
-    controller: Controller | None = registry.find(search_id)
+def _found(search_id: str) -> SearchRun:
+    controller: SearchRun | None = registry.find(search_id)
     if controller is None:
         raise EmbOptError("This search is gone", hint="It was deleted, or its kernel was restarted")
     return controller

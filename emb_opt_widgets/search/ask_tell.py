@@ -13,50 +13,50 @@ from emb_opt_widgets.engine.items import Items, Proposed, as_ids
 from emb_opt_widgets.engine.protocols import Asynchronous, Predicts
 from emb_opt_widgets.engine.rounds import Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import ItemStatus, Phase, SearchStatus
+from emb_opt_widgets.engine.status import ItemStatus, Phase, RunStatus
 from emb_opt_widgets.engine.told import Told, read_told
 from emb_opt_widgets.errors import InputError, StateError, failing_as
-from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.engine import SearchRun
 
 __all__ = ["ask", "give_back", "pending", "tell"]
 
 _JUDGED = (ItemStatus.SCORED, ItemStatus.FILTERED, ItemStatus.FAILED, ItemStatus.PENDING, ItemStatus.DROPPED)
 
 
-def ask(controller: Controller, n: int) -> Items:
+def ask(run: SearchRun, n: int) -> Items:
     """The next items to score, `n` while there are any and the budget allows; pending from here on.
 
     A round that begins here is told that `n` are wanted. Where all of a round is handed out, the next one begins if the
     strategy can propose beside what is pending; else there is no more before the answers.
     """
-    with controller.lock:
-        controller.need_rest("ask")
-        state, rows = controller.state, list[int]()
+    with run.lock:
+        run.need_rest("ask")
+        state, rows = run.state, list[int]()
         while len(rows) < n:
             fresh = _waiting(state)[: n - len(rows)]
             if len(fresh):
-                controller.emit([_handed_out(fresh, state, controller.parts())])
+                run.emit([_handed_out(fresh, state, run.engine.parts())])
                 rows += fresh.tolist()
-            elif not _advance(controller, n):
+            elif not _advance(run, n):
                 break
-        return _items(controller, np.array(rows, np.int32))
+        return _items(run, np.array(rows, np.int32))
 
 
-def pending(controller: Controller) -> Items:
+def pending(run: SearchRun) -> Items:
     """What is handed out and has no answer yet, in the order in which it was handed out."""
-    with controller.lock:
-        return _items(controller, controller.state.handed_out())
+    with run.lock:
+        return _items(run, run.state.handed_out())
 
 
-def _items(controller: Controller, rows: npt.NDArray[np.int32]) -> Items:
-    state = controller.state
+def _items(run: SearchRun, rows: npt.NDArray[np.int32]) -> Items:
+    state = run.state
     if not len(rows):
         return Items(np.empty(0, np.int64), np.empty((0, state.dim), np.float32)).handed_out(Proposed.nothing(0))
     believed = np.array([state.expected.get(row, (np.nan, np.nan)) for row in rows.tolist()])
     found = _proposers(state, rows)
     operator = [state.operators[node] if node >= 0 else "" for node in found]
     reason = [state.reasons[node] if node >= 0 else "" for node in found]
-    return controller.gather.payload(rows).handed_out(Proposed(believed[:, 0], believed[:, 1], operator, reason))
+    return run.engine.gather.payload(rows).handed_out(Proposed(believed[:, 0], believed[:, 1], operator, reason))
 
 
 def _proposers(state: State, rows: npt.NDArray[np.int32]) -> list[int]:
@@ -85,27 +85,27 @@ def _handed_out(rows: npt.NDArray[np.int32], state: State, parts: Parts) -> ev.H
     return ev.HandedOut(rows, "person", cost, np.asarray(gain) * state.sign, np.asarray(deviation))
 
 
-def _advance(controller: Controller, at_once: int = 1) -> bool:
+def _advance(run: SearchRun, at_once: int = 1) -> bool:
     """One stretch of a round up to its scores, in the caller's thread; whether there is more to come.
 
     Args:
-        controller: At rest, its lock held.
+        run: At rest, its lock held.
         at_once: How many items are wanted.
     """
-    state, parts = controller.state, controller.parts()
+    state, parts = run.state, run.engine.parts()
     if state.reserved and not _may_go_on(state, parts):
         return False
     over = verdict(state)
-    ended = state.status is SearchStatus.FINISHED
+    ended = state.status is RunStatus.FINISHED
     if over is not None:
-        controller.emit([] if ended else [over])
+        run.emit([] if ended else [over])
         return False
     if ended:
-        controller.emit([ev.Resumed(state.until)])
+        run.emit([ev.Resumed(state.until)])
     parts = replace(parts, score=None, at_once=max(parts.at_once, at_once))
     for group in run_round(state, parts, lambda: True):
-        controller.emit(group)
-    return state.status is not SearchStatus.FINISHED
+        run.emit(group)
+    return state.status is not RunStatus.FINISHED
 
 
 def _may_go_on(state: State, parts: Parts) -> bool:
@@ -118,13 +118,13 @@ def _may_go_on(state: State, parts: Parts) -> bool:
     return parts.source.size is None or judged < parts.source.size
 
 
-def give_back(controller: Controller, items: Any) -> None:
+def give_back(run: SearchRun, items: Any) -> None:
     """Items that are not measured after all, all or none."""
     ids = items.ids if isinstance(items, Items) else as_ids([getattr(i, "id", i) for i in _listed(items)])
-    with controller.lock:
-        controller.need_rest("give_back")
-        rows = controller.state.ids.rows(ids)
-        out = set(controller.state.reserved)
+    with run.lock:
+        run.need_rest("give_back")
+        rows = run.state.ids.rows(ids)
+        out = set(run.state.reserved)
         strange = [i for i, row in zip(ids.tolist(), rows.tolist()) if row not in out]
         if strange:
             raise InputError(
@@ -134,7 +134,7 @@ def give_back(controller: Controller, items: Any) -> None:
                 hint="search.pending lists them",
             )
         if len(rows):
-            controller.emit([ev.GivenBack(np.unique(rows))])
+            run.emit([ev.GivenBack(np.unique(rows))])
 
 
 def _listed(items: Any) -> Any:
@@ -142,7 +142,7 @@ def _listed(items: Any) -> Any:
 
 
 def tell(
-    controller: Controller,
+    run: SearchRun,
     items: Any,
     scores: Any = None,
     noise: Any = None,
@@ -151,25 +151,25 @@ def tell(
     note: str = "",
 ) -> None:
     """Take scores of items, all or none; with `replace`, in place of all that was measured of them."""
-    told = read_told(items, scores, noise, controller.source.id_name)
+    told = read_told(items, scores, noise, run.engine.source.id_name)
     if not len(told.ids):
         return
-    with controller.lock:
-        controller.need_rest("tell")
+    with run.lock:
+        run.need_rest("tell")
         if replace:
-            _correct(controller, told, note)
+            _correct(run, told, note)
         else:
-            _measure(controller, told, paid)
+            _measure(run, told, paid)
 
 
-def _measure(controller: Controller, told: Told, paid: bool) -> None:
-    state, ids = controller.state, told.ids
-    cost = _cost(controller, told) if paid else None
+def _measure(run: SearchRun, told: Told, paid: bool) -> None:
+    state, ids = run.state, told.ids
+    cost = _cost(run, told) if paid else None
     _check(state, ids, cost, paid)
     new = ids[state.ids.rows(ids) < 0]
-    found = controller.source.fetch(new) if len(new) else None
+    found = run.engine.source.fetch(new) if len(new) else None
     if found is not None and not state.n_nodes and paid:
-        _advance(controller)
+        _advance(run)
         keep = state.ids.rows(new) < 0
         new, found = new[keep], found.take(np.flatnonzero(keep))
     bodies: list[ev.Body] = []
@@ -177,15 +177,15 @@ def _measure(controller: Controller, told: Told, paid: bool) -> None:
         bodies.append(ev.Added(state.round, new, embeddings=found.embeddings))
     rows, _ = state.ids.number(ids)
     answer = told.answer
-    if cost is None and paid and controller.parts().costs is not None:
+    if cost is None and paid and run.engine.parts().costs is not None:
         cost = np.array([state.reserved.get(row, state.call_cost) for row in rows.tolist()])
     bodies.append(ev.Scored(rows, answer.values, answer.reasons, answer.data, True, told.noise, cost, paid))
-    controller.emit(bodies)
+    run.emit(bodies)
 
 
-def _cost(controller: Controller, told: Told) -> npt.NDArray[np.float64] | None:
+def _cost(run: SearchRun, told: Told) -> npt.NDArray[np.float64] | None:
     """What these measurements cost, where the search counts anything but calls."""
-    setting = controller.state.config.get("cost")
+    setting = run.state.config.get("cost")
     if setting is None or setting["by"] != "reported":
         return None
     if told.cost is None:
@@ -222,8 +222,8 @@ def _check(state: State, ids: npt.NDArray[Any], cost: npt.NDArray[np.float64] | 
         )
 
 
-def _correct(controller: Controller, told: Told, note: str) -> None:
-    state, rows = controller.state, controller.state.ids.rows(told.ids)
+def _correct(run: SearchRun, told: Told, note: str) -> None:
+    state, rows = run.state, run.state.ids.rows(told.ids)
     without = [i for i, row in zip(told.ids.tolist(), rows.tolist()) if row < 0 or state.items["call"][row] < 0]
     if without:
         raise InputError(
@@ -236,4 +236,4 @@ def _correct(controller: Controller, told: Told, note: str) -> None:
     if len(dropped):
         raise StateError(f"Items are not in the source any more: {state.ids.take(dropped).tolist()[:5]}")
     plain = {"items": told.ids.tolist()[:100], "scores": told.answer.values.tolist()[:100]}
-    controller.submit("correct", {"rows": rows, "told": told}, plain, note)
+    run.submit("correct", {"rows": rows, "told": told}, plain, note)

@@ -5,8 +5,8 @@ Knows nothing of threads: whoever holds the search decides when a command is app
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,45 +21,14 @@ from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.engine.view import SearchView, queries_of
 from emb_opt_widgets.errors import InputError, StateError, UnknownNodeError
+from emb_opt_widgets.live.commands import Command
 from emb_opt_widgets.strategies.gradient_queries import GradientQueries
 from emb_opt_widgets.strategies.topk import TopKContinuousUpdate
 
-__all__ = ["Command", "apply_command", "check_node"]
+__all__ = ["COMMANDS", "apply_command", "check_node"]
 
 Bodies = Sequence[ev.Body]
-_NONE = np.empty(0, np.int32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Command:
-    """One thing asked.
-
-    Attributes:
-        name: branch, prune_node, restore, correct, retry, undo, redo, set, pause, resume, step or stop.
-        arguments: By name; may hold live objects.
-        id: One effect for each id.
-        who: Who asks. note: Why.
-        plain: The arguments as plain values, for the log.
-    """
-
-    name: str
-    arguments: Mapping[str, Any]
-    id: str
-    who: str
-    note: str
-    plain: Mapping[str, Any]
-
-    def event(
-        self,
-        nodes: npt.NDArray[Any] = _NONE,
-        before: npt.NDArray[Any] | int = 0,
-        after: npt.NDArray[Any] | int = 0,
-        **more: Any,
-    ) -> ev.Commanded:
-        """The command as an event, with the nodes it changes."""
-        nodes = np.asarray(nodes, np.int32)
-        was, now = (np.broadcast_to(np.asarray(v, np.int8), nodes.shape).copy() for v in (before, after))
-        return ev.Commanded(self.id, self.name, self.plain, self.who, self.note, nodes, was, now, **more)
+COMMANDS = ("branch", "prune_node", "restore", "correct", "retry", "undo", "redo", "set")
 
 
 def check_node(state: State, node: Any) -> int:
@@ -106,7 +75,7 @@ def apply_command(command: Command, state: State, parts: Parts) -> Bodies:
             before = {key: state.config.get(key) for key in command.plain}
             return [command.event(config=dict(command.plain), config_before=before)]
         case _:
-            return [command.event()]
+            raise InputError("This is no command of a search", expected=", ".join(COMMANDS), got=command.name)
 
 
 def _branch(command: Command, state: State, parts: Parts) -> Bodies:

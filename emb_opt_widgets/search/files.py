@@ -21,10 +21,11 @@ from emb_opt_widgets.engine.protocols import (
     VolatileSource,
 )
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
+from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.executors import as_workers
+from emb_opt_widgets.live.folding import check_whole, fold
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
-from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.engine import driven, note_weakness
 from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.search.settings import Functions, check_own, check_score, check_setting
 from emb_opt_widgets.sources import as_source
@@ -72,7 +73,9 @@ def load(
     except BaseException:
         store.close()
         raise
-    return Search.driven_by(Controller(bound, score, functions, workers, store, state))
+    run = driven(bound, score, functions, workers, store, state)
+    note_weakness(run)
+    return Search.driven_by(run)
 
 
 def _own_functions(state: State, own: Mapping[str, Any], score: ScoreFunction | None) -> Functions:
@@ -140,7 +143,7 @@ def replay(path: str | Path, source: SourceLike | None = None) -> Search:
         state = _fold(kept, bound, Path(path).name, store)
     finally:
         kept.close()
-    return Search.driven_by(Controller(bound, None, Functions(), None, store, state))
+    return Search.driven_by(driven(bound, None, Functions(), None, store, state))
 
 
 def _fold(store: Store, source: BoundSource, name: str, copy: Store | None = None) -> State:
@@ -150,18 +153,10 @@ def _fold(store: Store, source: BoundSource, name: str, copy: Store | None = Non
             copy.append([event.body])
         if isinstance(event.body, ev.Created):
             _check_source(event.body, source)
-        try:
-            state.apply(event.body)
-        except EmbOptError:
-            raise
-        except Exception as error:
-            raise DamagedFileError(
-                f"Event {event.seq} of {name} does not fit those before", hint="Restore a copy"
-            ) from error
+        fold(state, event, name)
         if isinstance(event.body, (ev.Looked, ev.Added)) and event.body.payload is not None:
             _remember(event.body, source)
-    if not state.config:
-        raise DamagedFileError(f"{name} holds no search", expected="a search's events", got="none")
+    check_whole(state.config, name, "search")
     return state
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from emb_opt_widgets.engine.events import Event
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import SearchStatus
-from emb_opt_widgets.errors import DamagedFileError, EmbOptError
+from emb_opt_widgets.engine.status import RunStatus
+from emb_opt_widgets.live.folding import check_whole, fold
 from emb_opt_widgets.live.store import SQLiteStore
 from emb_opt_widgets.report import Report
 from emb_opt_widgets.report.data import Found, best_rows, collect, happenings
@@ -41,7 +41,7 @@ class Kept:
         state, rows = self.state, best_rows(self.state, _TOP)
         items = [self._texts.item(row) for row in rows.tolist()]
         status, reason = str(state.status), state.reason
-        if state.status is SearchStatus.RUNNING:
+        if state.status is RunStatus.RUNNING:
             status, reason = "running, or interrupted", "The file does not tell whether a program still works on it."
         return collect(state, tree_of(state), rows, items, status, reason, happenings(self._events))
 
@@ -89,27 +89,15 @@ def read(file: Path) -> Kept:
     listed: list[Event] = []
     try:
         for event in store.read():
-            _apply(state, event, file.name)
+            fold(state, event, file.name)
             if event.kind in ("created", "started", "resumed", "paused", "finished", "command", "scored"):
                 listed.append(event)
         values = store.payload(np.flatnonzero(state.items["call"] >= 0).tolist()) if len(state.items) else {}
     finally:
         store.close()
-    if not state.config:
-        raise DamagedFileError(f"{file.name} holds no search", expected="a search's events", got="none")
+    check_whole(state.config, file.name, "search")
     values.update((row, kept) for row, kept in state.payload.items() if row not in values)
     return Kept(state, listed, _Texts(values))
-
-
-def _apply(state: State, event: Event, name: str) -> None:
-    try:
-        state.apply(event.body)
-    except EmbOptError:
-        raise
-    except Exception as error:
-        raise DamagedFileError(
-            f"Event {event.seq} of {name} does not fit those before", hint="Restore a copy"
-        ) from error
 
 
 def _provenance(found: Any, taken: dict[str, Any]) -> dict[str, Any]:

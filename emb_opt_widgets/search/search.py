@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,15 +27,19 @@ from emb_opt_widgets.engine.protocols import (
     UpdateLike,
 )
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.engine.status import Activity, RunStatus
 from emb_opt_widgets.executors import as_workers
 from emb_opt_widgets.live import display, registry
 from emb_opt_widgets.live.event_log import EventLog
+from emb_opt_widgets.live.integers import whole_number
+from emb_opt_widgets.live.notices import Notices
+from emb_opt_widgets.live.progress import see_through
 from emb_opt_widgets.live.run import waited
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
-from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.engine import SearchRun, activity_of, driven, note_weakness
+from emb_opt_widgets.search.progress import bar_of
 from emb_opt_widgets.search.results import BestItem, QueryTree, Results
 from emb_opt_widgets.search.settings import (
     Functions,
@@ -43,7 +48,6 @@ from emb_opt_widgets.search.settings import (
     describe_queries,
     described_calls,
     one_of,
-    whole_number,
 )
 from emb_opt_widgets.search.snapshot import best_of, results_of, tree_of
 from emb_opt_widgets.search.steering import Steering
@@ -128,23 +132,24 @@ class Search:
         config["name"] = "search" if name is None else str(name)
         created = ev.Created(config, bound.fingerprint(), whole_number("seed", seed, 0) or 0)
         store: Store = MemoryStore() if path is None else SQLiteStore(path, create=True)
-        self._drive(Controller(bound, score, functions, workers, store, State(bound.vectors)))
+        self._drive(driven(bound, score, functions, workers, store, State(bound.vectors)))
         self._controller.emit([created])
+        note_weakness(self._controller)
 
     @classmethod
-    def driven_by(cls, controller: Controller) -> Search:
+    def driven_by(cls, controller: SearchRun) -> Search:
         """The search of a controller that is there already (`load`, `replay`)."""
         search = cls.__new__(cls)
         search._drive(controller)
         return search
 
-    def _drive(self, controller: Controller) -> None:
+    def _drive(self, controller: SearchRun) -> None:
         self._controller = controller
         self._steering = Steering(controller)
         registry.note(controller)
 
     @property
-    def controller(self) -> Controller:
+    def controller(self) -> SearchRun:
         """What drives the search; for front ends."""
         return self._controller
 
@@ -169,23 +174,11 @@ class Search:
             EmbOptError: What ended it, where `on_error` is "raise" or a function broke its contract.
         """
         live = self._controller
-        if rounds is None and not live.running and live.over:
+        if rounds is None and not live.running and live.engine.over:
             return self.results()
         if not live.running or rounds is not None:
             self.start(rounds)
-        try:
-            if progress:
-                from emb_opt_widgets.search.progress import follow
-
-                follow(live)
-            else:
-                live.wait()
-        except KeyboardInterrupt:
-            live.submit("pause", who="keyboard", wait=False)
-            live.wait()
-        error, live.error = live.error, None
-        if error is not None:
-            raise error
+        see_through(live, bar_of(live.state) if progress else None)
         return self.results()
 
     def start(self, rounds: int | None = None) -> None:
@@ -218,25 +211,33 @@ class Search:
 
     # -- commands ------------------------------------------------------------------------------------------
 
-    def pause(self, note: str = "") -> None:
-        """Make no new score calls; the one in flight finishes and is kept. Returns once it is, or after a second."""
-        self._steering.pause(Asked(note=note))
-        self._controller.settle()
+    def pause(self, note: str = "") -> bool:
+        """Make no new score calls; the one in flight finishes and is kept. Thinking is given up, and begins anew later.
 
-    def stop(self, note: str = "") -> None:
-        """End the search; the call in flight finishes and is kept. `run()` would go on from here."""
+        Returns:
+            Whether the search rests: False where a call in flight takes longer than a second, which is not waited for.
+        """
+        self._steering.pause(Asked(note=note))
+        return self._controller.settle()
+
+    def stop(self, note: str = "") -> bool:
+        """End the search; the call in flight finishes and is kept. `run()` would go on from here.
+
+        Returns:
+            As `pause` does.
+        """
         self._steering.stop(Asked(note=note))
-        self._controller.settle()
+        return self._controller.settle()
 
     def resume(self, note: str = "") -> None:
         """Go on after a pause; returns at once."""
         self._controller.settle()
         self._steering.resume(Asked(note=note))
 
-    def step(self, n: int = 1, note: str = "") -> None:
-        """Run `n` rounds, then pause; returns when they are done, or after a second."""
+    def step(self, n: int = 1, note: str = "") -> bool:
+        """Run `n` rounds, then pause; returns when they are done, or after a second: whether the search rests."""
         self._steering.step(n, Asked(note=note))
-        self._controller.settle()
+        return self._controller.settle(stepping=True)
 
     def branch(
         self,
@@ -365,7 +366,7 @@ class Search:
         return str(self._controller.state.config["name"])
 
     @property
-    def status(self) -> SearchStatus:
+    def status(self) -> RunStatus:
         """Where the search stands."""
         return self._controller.status
 
@@ -373,6 +374,17 @@ class Search:
     def reason(self) -> str:
         """Why it stands there, and what to do next: a sentence."""
         return self._controller.reason
+
+    @property
+    def activity(self) -> Activity:
+        """What it does just now: retrieving, scoring, thinking, waiting (for scores from elsewhere) or resting."""
+        with self._controller.lock:
+            return activity_of(self._controller)
+
+    @property
+    def notices(self) -> Notices:
+        """What a person should know beside: what failed in a subscriber or a display, what weakens the search."""
+        return self._controller.notices
 
     @property
     def n_scored(self) -> int:
@@ -394,7 +406,7 @@ class Search:
     def best(self) -> BestItem | None:
         """The best item so far, or None."""
         with self._controller.lock:
-            return best_of(self._controller.state, self._controller.gather)
+            return best_of(self._controller.state, self._controller.engine.gather)
 
     @property
     def tree(self) -> QueryTree:
@@ -407,6 +419,17 @@ class Search:
         """What happened, in order."""
         return EventLog(self._controller.store, self._controller.lock)
 
+    def subscribe(self, function: Callable[[Sequence[ev.Event]], object]) -> Callable[[], None]:
+        """Have a function told of all that happens from here on: it is called with the new events, in order.
+
+        It is called in the search's thread, which waits for it: it must be quick. It may steer the search. What it
+        raises becomes a notice, and harms nobody.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._controller.subscribe(function)
+
     def results(self, n: int | None = None, include_removed: bool = False) -> Results:
         """What was found, best first.
 
@@ -416,7 +439,7 @@ class Search:
         """
         whole_number("n", n, 1, optional=True)
         with self._controller.lock:
-            return results_of(self._controller.state, self._controller.gather, n, include_removed)
+            return results_of(self._controller.state, self._controller.engine.gather, n, include_removed)
 
     def to_html(self, path: str | Path) -> Path:
         """Write a report: one file, readable offline, that runs nothing."""

@@ -24,38 +24,16 @@ from emb_opt_widgets.engine.rounds import Gather, Parts
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.executors import Workers
+from emb_opt_widgets.live.integers import whole_number
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, REGISTRY
 
 __all__ = [
-    "LIVE",
-    "Functions",
-    "calls_of",
-    "check_own",
-    "check_score",
-    "check_setting",
-    "described_calls",
-    "describe_queries",
-    "make_parts",
-    "one_of",
-    "whole_number",
-]
+    "LIVE", "Functions", "calls_of", "check_own", "check_score", "check_setting", "describe_queries", "described_calls",
+    "make_parts", "one_of",
+]  # fmt: skip
 
 CALLS = tuple(field.name for field in fields(Calls))
 LIVE = ("k", "budget", "update", "prune", "filter", "calls", *CALLS)
-
-
-def whole_number(name: str, value: Any, least: int, optional: bool = False) -> int | None:
-    """A whole number of at least `least`.
-
-    Raises:
-        InputError: It is not one.
-    """
-    if value is None and optional:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        also = " or None" if optional else ""
-        raise InputError(f"{name} is not usable", expected=f"a whole number of at least {least}{also}", got=repr(value))
-    return int(value)
 
 
 class Functions:

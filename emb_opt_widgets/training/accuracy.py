@@ -10,9 +10,9 @@ import torch
 
 from emb_opt_widgets.engine.protocols import Source
 from emb_opt_widgets.errors import InputError, StateError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.ids import as_codes, check_alike
 from emb_opt_widgets.training.ranking import Tally, blocks_of, coarser, finite_rows, pair_scores, pair_slack
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["TopKAccuracy"]
 

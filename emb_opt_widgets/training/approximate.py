@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.training.whole import as_whole
+from emb_opt_widgets.live.integers import as_whole
 
 __all__ = ["approximate_top_k", "block_starts", "blocks", "check_top_k"]
 

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.accuracy import TopKAccuracy
 from emb_opt_widgets.training.batches import Batch, Batches, Cursor, as_batches, placed, rows_in
 from emb_opt_widgets.training.cache import NegativeCache
@@ -25,7 +26,6 @@ from emb_opt_widgets.training.sharded import ShardedCacheLoss
 from emb_opt_widgets.training.tables import as_column, columns_of
 from emb_opt_widgets.training.together import Together
 from emb_opt_widgets.training.towers import DTYPES, chosen_device
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["Ingredients", "assembled", "checked_config"]
 

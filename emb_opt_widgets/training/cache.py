@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.cache_rows import Rows, check_add, check_fields, check_refresh, resolved
 from emb_opt_widgets.training.duplicates import first_of_each, key_matrix, not_among
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["NegativeCache"]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.training.whole import as_whole
+from emb_opt_widgets.live.integers import as_whole
 
 __all__ = ["Asked", "Field", "Rows", "check_add", "check_fields", "check_refresh", "resolved"]
 

@@ -21,12 +21,12 @@ import torch
 from torch import nn
 
 from emb_opt_widgets.errors import FileError, InputError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.live.store.lock import WriterLock
 from emb_opt_widgets.sources import ArraySource
 from emb_opt_widgets.training.batches import rows_in
 from emb_opt_widgets.training.keys import KEY_BYTES, row_keys, tower_key
 from emb_opt_widgets.training.towers import DTYPES, chosen_device, encoded_batches, evaluating
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["encode", "encoded_source"]
 

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from emb_opt_widgets.errors import DamagedFileError, EmbOptError, InputError
+from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.live.folding import check_whole, fold
 from emb_opt_widgets.live.store import Store
 from emb_opt_widgets.live.store.sqlite import SQLiteStore
 from emb_opt_widgets.training.assembly import Ingredients, assembled
 from emb_opt_widgets.training.checkpoint import safetensors
-from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.engine import driven
 from emb_opt_widgets.training.fingerprint import differences
 from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.learner import Learner
@@ -55,7 +56,7 @@ def load(
     safetensors()
     store = SQLiteStore(path, form=TRAINING_FILE)
     try:
-        state = _folded(store)
+        state = _folded(store, Path(path).name)
         given = Ingredients(
             query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device
         )
@@ -73,20 +74,14 @@ def load(
     except BaseException:
         store.close()
         raise
-    return Training.driven_by(TrainingController(learner, store, shelf, state))
+    return Training.driven_by(driven(learner, store, shelf, state))
 
 
-def _folded(store: Store) -> TrainingState:
+def _folded(store: Store, name: str) -> TrainingState:
     state = TrainingState()
     for event in store.read():
-        try:
-            state.apply(event.body)
-        except EmbOptError:
-            raise
-        except Exception as error:
-            raise DamagedFileError(f"Event {event.seq} does not fit those before", hint="Restore a copy") from error
-    if not state.config:
-        raise DamagedFileError("The file holds no training", expected="a training's events", got="none")
+        fold(state, event, name)
+    check_whole(state.config, name, "training")
     return state
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.ids import as_codes
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["FrequencyEstimator"]
 

@@ -12,17 +12,20 @@ import torch
 from torch import nn
 
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.engine.status import RunStatus
 from emb_opt_widgets.errors import StateError
 from emb_opt_widgets.live import display
 from emb_opt_widgets.live.event_log import EventLog
+from emb_opt_widgets.live.notices import Notices
+from emb_opt_widgets.live.progress import see_through
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import MemoryStore, Store
 from emb_opt_widgets.training.assembly import Ingredients, assembled, checked_config
-from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.engine import TrainingRun, driven
 from emb_opt_widgets.training.events import CacheAged
 from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.logged import numbers_of
+from emb_opt_widgets.training.progress import bar_of
 from emb_opt_widgets.training.qrels import RankingMetrics
 from emb_opt_widgets.training.shared_shelf import kept_at
 from emb_opt_widgets.training.shelf import MemoryShelf, Shelf
@@ -138,18 +141,18 @@ class Training:
         shelf: Shelf = MemoryShelf()
         if path is not None:
             store, shelf = kept_at(path, learner.together)
-        self._controller = TrainingController(learner, store, shelf, TrainingState())
+        self._controller = driven(learner, store, shelf, TrainingState())
         self._controller.emit([ev.Created(config, described, config["seed"])])
 
     @classmethod
-    def driven_by(cls, controller: TrainingController) -> Training:
+    def driven_by(cls, controller: TrainingRun) -> Training:
         """The training of a controller that is there already (`load`)."""
         training = cls.__new__(cls)
         training._controller = controller
         return training
 
     @property
-    def controller(self) -> TrainingController:
+    def controller(self) -> TrainingRun:
         """What drives the training; for front ends."""
         return self._controller
 
@@ -173,24 +176,11 @@ class Training:
             EmbOptError: What ended it.
         """
         live = self._controller
-        if steps is None and not live.running and live.state.status is SearchStatus.FINISHED and self.steering.over:
+        if steps is None and not live.running and live.state.status is RunStatus.FINISHED and live.engine.over:
             return self.metrics
         if not live.running or steps is not None:
             self.start(steps)
-        try:
-            if progress:
-                from emb_opt_widgets.training.progress import follow
-
-                follow(live)
-            else:
-                live.wait()
-        except KeyboardInterrupt:
-            if live.running:
-                live.submit("pause", who="keyboard", wait=False)
-            live.wait()
-        error, live.error = live.error, None
-        if error is not None:
-            raise error
+        see_through(live, bar_of(live.state) if progress else None)
         return self.metrics
 
     def start(self, steps: int | None = None) -> None:
@@ -223,26 +213,34 @@ class Training:
 
     # -- commands ------------------------------------------------------------------------------------------
 
-    def pause(self, note: str = "") -> None:
-        """Come to rest after the step in flight. Returns once it has, or after a second."""
+    def pause(self, note: str = "") -> bool:
+        """Come to rest after the step in flight.
+
+        Returns:
+            Whether it rests: False where the step takes longer than a second, which is not waited for.
+        """
         self.steering.pause(Asked(note=note))
-        self._controller.settle()
+        return self._controller.settle()
 
-    def stop(self, note: str = "") -> None:
-        """End the training after the step in flight. `run()` would go on from here."""
+    def stop(self, note: str = "") -> bool:
+        """End the training after the step in flight. `run()` would go on from here.
+
+        Returns:
+            As `pause` does.
+        """
         self.steering.stop(Asked(note=note))
-        self._controller.settle()
+        return self._controller.settle()
 
-    def resume(self) -> None:
+    def resume(self, note: str = "") -> None:
         """Go on after a pause; returns at once."""
         self._controller.settle()
-        self.steering.resume()
+        self.steering.resume(Asked(note=note))
 
-    def step(self, n: int = 1) -> None:
-        """Do `n` steps, then pause; returns when they are done, or after a second. Past the end it goes on all the
-        same."""
-        self.steering.step(n)
-        self._controller.wait(1.0)
+    def step(self, n: int = 1, note: str = "") -> bool:
+        """Do `n` steps, then pause; returns when they are done, or after a second: whether it rests. Past the end it
+        goes on all the same."""
+        self.steering.step(n, Asked(note=note))
+        return self._controller.settle(stepping=True)
 
     def use_best(self, note: str = "") -> None:
         """Put the parameters of the best evaluation into the towers; training would go on from them.
@@ -252,11 +250,20 @@ class Training:
         """
         self._controller.submit("use_best", note=note)
 
-    def listen(self, listener: Callable[[Sequence[ev.Body]], None]) -> Callable[[], None]:
-        """Have every group of events told to a function, and an empty one when it comes to rest; returns what ends it.
+    def subscribe(self, function: Callable[[Sequence[ev.Event]], object]) -> Callable[[], None]:
+        """Have a function told of all that happens from here on: it is called with the new events, in order.
 
-        It is called where they are made, and must be quick: the training waits for it.
+        It is called in the training's thread, which waits for it: it must be quick. It may steer the training. What it
+        raises becomes a notice, and harms nobody.
+
+        Returns:
+            A function that ends it.
         """
+        return self._controller.subscribe(function)
+
+    def listen(self, listener: Callable[[Sequence[ev.Body]], object]) -> Callable[[], None]:
+        """As `subscribe`, as 0.1 had it: what happened without numbers and times, and an empty group when it comes to
+        rest."""
         return self._controller.listen(listener)
 
     def log_to(self, function: Callable[[int, dict[str, float]], object]) -> Callable[[], None]:
@@ -287,7 +294,7 @@ class Training:
         with self._controller.lock:
             if self._controller.running:
                 raise StateError("evaluate() needs the training at rest", hint="pause() it first")
-            found = self._controller.learner.evaluate()
+            found = self._controller.engine.learner.evaluate()
         if found is None:
             raise StateError("There are no held-out pairs", hint="Pass validation=(queries, documents)")
         return dict(zip(found.ks, found.accuracy.tolist()))
@@ -305,7 +312,7 @@ class Training:
             StateError: It is running.
         """
         self._check_at_rest("evaluate_ranking()")
-        learner = self._controller.learner
+        learner = self._controller.engine.learner
         asked = learner.embeddings("query", queries).float()
         ranked = learner.embeddings("doc", documents).float()
         return metrics(asked, ranked, range(len(asked)) if query_ids is None else query_ids, document_ids)
@@ -317,12 +324,12 @@ class Training:
     @property
     def query_net(self) -> nn.Module:
         """The query tower, as it is now; `use_best` puts the best parameters into it."""
-        return self._controller.learner.parts.query_net
+        return self._controller.engine.learner.parts.query_net
 
     @property
     def doc_net(self) -> nn.Module:
         """The document tower, as it is now."""
-        return self._controller.learner.parts.doc_net
+        return self._controller.engine.learner.parts.doc_net
 
     @property
     def name(self) -> str:
@@ -330,7 +337,7 @@ class Training:
         return str(self._controller.state.config["name"])
 
     @property
-    def status(self) -> SearchStatus:
+    def status(self) -> RunStatus:
         """Where the training stands."""
         return self._controller.status
 
@@ -338,6 +345,11 @@ class Training:
     def reason(self) -> str:
         """Why it stands there, and what to do next: a sentence."""
         return self._controller.reason
+
+    @property
+    def notices(self) -> Notices:
+        """What a person should know beside: what failed in a subscriber or a display."""
+        return self._controller.notices
 
     @property
     def n_steps(self) -> int:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.batches import take_rows
 from emb_opt_widgets.training.ranking import blocks_of
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["HardNegatives", "mine_hard_negatives"]
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.ranking import blocks_of
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["RankingMetrics"]
 

@@ -13,9 +13,9 @@ import torch
 from torch.nn import functional as F
 
 from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.checks import Checks
 from emb_opt_widgets.training.ids import as_codes
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["RetrievalLoss"]
 

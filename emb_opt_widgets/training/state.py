@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.engine.status import RunStatus
 from emb_opt_widgets.training.events import CacheAged, Checkpointed, Evaluated, Stepped
 
 __all__ = ["TrainingEnding", "TrainingState", "verdict"]
@@ -46,14 +46,14 @@ class TrainingState:
         checkpoint: The last, or None. n_checkpoints: How many there were.
         best_step, best_accuracy: Of the best evaluation, at the k that is watched; step -1 before the first.
         waiting: Evaluations since the best, or since the last start.
-        commands: Ids of commands, so that each takes effect once.
+        commands: By id, so that each takes effect once.
     """
 
     def __init__(self) -> None:
         self.config: dict[str, Any] = {}
         self.data: Mapping[str, Any] = {}
         self.seed = 0
-        self.status = SearchStatus.READY
+        self.status = RunStatus.READY
         self.reason = "Not started. run(), start() or step() begins."
         self.ending: str | None = None
         self.until: int | None = None
@@ -66,8 +66,18 @@ class TrainingState:
         self.best_step = -1
         self.best_accuracy = -np.inf
         self.waiting = 0
-        self.commands: set[str] = set()
+        self.commands: dict[str, ev.Commanded] = {}
         self._columns = {name: array(kind) for name, kind in _COLUMNS.items()}
+
+    @property
+    def done(self) -> int:
+        """Steps done."""
+        return self.step
+
+    @property
+    def begun(self) -> bool:
+        """Whether a step is done."""
+        return self.step > 0
 
     def apply(self, body: ev.Body) -> None:
         """Take in one event."""
@@ -75,7 +85,7 @@ class TrainingState:
             case ev.Created():
                 self.config, self.data, self.seed = dict(body.config), body.source, body.seed
             case ev.Started() | ev.Resumed():
-                self.status, self.ending, self.until = SearchStatus.RUNNING, None, body.until
+                self.status, self.ending, self.until = RunStatus.RUNNING, None, body.until
                 self.reason = "Running."
                 self.waiting = 0 if isinstance(body, ev.Started) else self.waiting
             case Stepped():
@@ -89,9 +99,9 @@ class TrainingState:
             case Checkpointed():
                 self.checkpoint, self.n_checkpoints = body, self.n_checkpoints + 1
             case ev.Commanded():
-                self.commands.add(body.id)
+                self.commands[body.id] = body
             case ev.Paused():
-                self.status, self.reason = SearchStatus.PAUSED, body.reason
+                self.status, self.reason = RunStatus.PAUSED, body.reason
             case ev.Finished():
                 self._finished(body)
             case _:
@@ -106,8 +116,8 @@ class TrainingState:
             self.waiting += 1
 
     def _finished(self, body: ev.Finished) -> None:
-        known = {"STOPPED": SearchStatus.STOPPED, "FAILED": SearchStatus.FAILED}
-        self.status = known.get(body.ending, SearchStatus.FINISHED)
+        known = {"STOPPED": RunStatus.STOPPED, "FAILED": RunStatus.FAILED}
+        self.status = known.get(body.ending, RunStatus.FINISHED)
         self.ending, self.reason = body.ending, body.reason
 
     def metrics(self) -> dict[str, npt.NDArray[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.errors import FileError
 from emb_opt_widgets.report.text import plain
-from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.engine import SearchRun
 from emb_opt_widgets.widgets.tables import Table
 from emb_opt_widgets.widgets.wording import called, first_node, sentence
 
@@ -105,7 +105,7 @@ class Journal:
         controller: What drives the search.
     """
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: SearchRun) -> None:
         self._controller = controller
         self._lines: deque[Record] = deque(maxlen=_KEPT)
         self._read = self._upto = 0

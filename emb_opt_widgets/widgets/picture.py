@@ -13,7 +13,7 @@ from typing import Any
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.live import display
-from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.engine import SearchRun
 from emb_opt_widgets.search.search import Search
 
 __all__ = ["WIDGET", "Picture"]
@@ -31,7 +31,7 @@ class Picture:
         driven: Makes the search of it: a training has its own.
     """
 
-    def __init__(self, controller: Controller, driven: Callable[[Any], Any] = Search.driven_by) -> None:
+    def __init__(self, controller: SearchRun, driven: Callable[[Any], Any] = Search.driven_by) -> None:
         self._controller = weakref.ref(controller)
         self._driven = driven
         self._name = uuid.uuid4().hex

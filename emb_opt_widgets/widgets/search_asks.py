@@ -70,7 +70,7 @@ def rows_of(search: Search, calls: list[int]) -> npt.NDArray[np.int32]:
 
 
 def _payload(search: Search, rows: npt.NDArray[Any]) -> Items:
-    return search.controller.gather.payload(rows)
+    return search.controller.engine.gather.payload(rows)
 
 
 def _items(search: Search, calls: list[int]) -> Answer:

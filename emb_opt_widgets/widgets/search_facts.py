@@ -14,7 +14,7 @@ import numpy as np
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.state import State
-from emb_opt_widgets.engine.status import NodeStatus, SearchStatus
+from emb_opt_widgets.engine.status import NodeStatus, RunStatus
 from emb_opt_widgets.report.text import plain
 from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.widgets.offers import chosen, offered
@@ -101,7 +101,7 @@ def facts_of(
         file: Name of the search's file.
     """
     config, now = standing.settings, standing.plain
-    running = now["status"] == SearchStatus.RUNNING.value
+    running = now["status"] == RunStatus.RUNNING.value
     speed = rate.now(now["n_scored"], running)
     left = now["calls_left"]
     eta = round(left / speed) if running and speed > 0 and left is not None else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.engine.status import RunStatus
 from emb_opt_widgets.errors import StateError
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import SQLiteStore
@@ -42,7 +42,7 @@ class SearchWatch:
         self._search, self._journal, self._changed = search, journal, changed
         self._rate = Rate()
         controller = search.controller
-        self._texts = Texts(controller.gather.payload, changed)
+        self._texts = Texts(controller.engine.gather.payload, changed)
         store = controller.store
         self._file = file_of(store.path if isinstance(store, SQLiteStore) else None)
         with controller.lock:
@@ -120,7 +120,7 @@ class SearchLive:
         match name:
             case "start":
                 return steering.start(given.get("rounds"), asked)
-            case "pause" if self._search.status is SearchStatus.PAUSED:
+            case "pause" if self._search.status is RunStatus.PAUSED:
                 return _nothing_to_do()
             case "pause":
                 return steering.pause(asked)

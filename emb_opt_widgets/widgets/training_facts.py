@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.engine.status import RunStatus
 from emb_opt_widgets.report.text import plain
-from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.engine import TrainingRun
 from emb_opt_widgets.training.events import CacheAged
 from emb_opt_widgets.training.state import TrainingState
 from emb_opt_widgets.training.steering import TrainingSteering
@@ -33,9 +33,9 @@ class TrainingStanding:
     data: Mapping[str, Any]
 
     @classmethod
-    def of(cls, controller: TrainingController) -> TrainingStanding:
+    def of(cls, controller: TrainingRun) -> TrainingStanding:
         """Of a training, whose lock is held."""
-        state, learner = controller.state, controller.learner
+        state, learner = controller.state, controller.engine.learner
         lr = learner.parts.optimizer.param_groups[0]["lr"] if not state.step else state.latest("lr")
         told = state.latest("interpretable_loss")
         best = {"step": state.best_step, "accuracy": state.best_accuracy, "k": state.config["monitor"]}
@@ -84,7 +84,7 @@ def training_facts(
         file: Name of the training's file.
     """
     config, data, now = standing.config, standing.data, dict(standing.plain)
-    running = now["status"] == SearchStatus.RUNNING.value
+    running = now["status"] == RunStatus.RUNNING.value
     speed = rate.now(now["step"], running)
     left = None if now["steps"] is None else now["steps"] - now["step"]
     lr, device = now.pop("lr"), now.pop("device")

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.status import SearchStatus
+from emb_opt_widgets.engine.status import RunStatus
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import SQLiteStore
-from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.engine import TrainingRun
 from emb_opt_widgets.training.loop import Training
 from emb_opt_widgets.training.steering import TrainingSteering
 from emb_opt_widgets.widgets.live import Answer, Watch
@@ -46,7 +46,7 @@ class TrainingWatch:
         changed: Called when there is something to fold.
     """
 
-    def __init__(self, controller: TrainingController, journal: TrainingJournal, changed: Callable[[], None]) -> None:
+    def __init__(self, controller: TrainingRun, journal: TrainingJournal, changed: Callable[[], None]) -> None:
         self._controller, self._journal, self._changed = controller, journal, changed
         self._rate = Rate()
         store = controller.store
@@ -111,7 +111,7 @@ class TrainingLive:
         """Steer it; waits for nothing."""
         out: Future[dict[str, Any]] = Future()
         steering = TrainingSteering(self._controller)
-        if name == "pause" and self._controller.status is SearchStatus.PAUSED:
+        if name == "pause" and self._controller.status is RunStatus.PAUSED:
             out.set_result({})
             return out
         if name == "use_best":

@@ -11,7 +11,7 @@ from typing import Any
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.errors import FileError
 from emb_opt_widgets.report.text import plain
-from emb_opt_widgets.training.driver import TrainingController
+from emb_opt_widgets.training.engine import TrainingRun
 from emb_opt_widgets.training.events import Evaluated, Stepped
 from emb_opt_widgets.widgets.tables import Table
 
@@ -46,7 +46,7 @@ class TrainingJournal:
         controller: What drives the training.
     """
 
-    def __init__(self, controller: TrainingController) -> None:
+    def __init__(self, controller: TrainingRun) -> None:
         self._controller = controller
         self._lines: deque[Line] = deque(maxlen=_KEPT)
         self._waiting: deque[tuple[int, float, ev.Body]] = deque()

@@ -55,7 +55,7 @@ def test_the_loss_of_a_step_is_that_of_the_formula():
     assert metrics["interpretable_loss"][0] == pytest.approx(wanted, rel=1e-5)
     assert metrics["loss"][0] == pytest.approx(wanted, rel=1e-5)
     given = make(query_net=q, doc_net=d, data=(queries, documents), batch_size=32, loss=tr.RetrievalLoss())
-    assert given.controller.learner.parts.objective.loss.reduction == "sum", "what is passed is left as it is"
+    assert given.controller.engine.learner.parts.objective.loss.reduction == "sum", "what is passed is left as it is"
 
 
 def test_accumulating_is_the_mean_of_the_gradients():
@@ -141,20 +141,20 @@ def test_a_life():
     training.wait()
     assert training.status is SearchStatus.PAUSED
     at = training.n_steps
-    training.resume()
+    training.resume("on")
     while training.n_steps < at + 2:
         time.sleep(0.01)
     training.stop()
     training.wait()
     assert training.status is SearchStatus.STOPPED and "run()" in training.reason
     at = training.n_steps
-    training.step(4)
+    training.step(4, note="a few")
     training.wait()
     assert training.n_steps == at + 4
     training.run(steps=2, progress=False)
     assert training.n_steps == at + 6 and training.status is SearchStatus.FINISHED and "asked for" in training.reason
     notes = [(event.body.name, event.note) for event in training.events if event.kind == "command"]
-    assert notes == [("pause", "a look"), ("stop", "")]
+    assert notes == [("pause", "a look"), ("resume", "on"), ("stop", ""), ("step", "a few")]
     assert kinds(training)[:2] == ["created", "started"] and kinds(training)[-1] == "finished"
 
 
@@ -345,7 +345,7 @@ def test_a_cache_made_to_fit_takes_what_it_is_fed(case, loss):
         return
     training = make(data=WITH_IDS[case], doc_net=OfParts(), loss=loss, caches=100, epochs=1)
     training.run(progress=False)
-    (cache,) = training.controller.learner.parts.caches.values()
+    (cache,) = training.controller.engine.learner.parts.caches.values()
     assert len(cache) == 100
     wanted = "id" if loss is None else loss.id_field
     if wanted is not None and "hold their ids" not in case:
@@ -367,7 +367,7 @@ def test_caches_may_be_modules_of_a_dict_and_numbers_numpys():
     assert len(cache) == 40
     training = make(caches=np.int64(50), loss=tr.CacheLoss(top_k=np.int64(5)), batch_size=np.int32(25))
     training.run(steps=3, progress=False)
-    assert {cache.capacity for cache in training.controller.learner.parts.caches.values()} == {50}
+    assert {cache.capacity for cache in training.controller.engine.learner.parts.caches.values()} == {50}
 
 
 def test_a_step_belongs_to_the_epoch_that_its_batches_are_of():

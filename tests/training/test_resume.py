@@ -41,7 +41,7 @@ def told(bodies):
 training.listen(told)
 training.run(progress=False)
 state = hashlib.sha256()
-for name, part in training.controller.learner.parts.stateful().items():
+for name, part in training.controller.engine.learner.parts.stateful().items():
     for key, value in sorted(part.state_dict().items(), key=lambda pair: str(pair[0])):
         kept = value.numpy().tobytes() if isinstance(value, torch.Tensor) else str(value).encode()
         state.update(f"{name} {key} ".encode() + kept)
@@ -86,7 +86,7 @@ def number(tmp_path: Path) -> str:
 
 
 def state_of(training: tr.Training) -> list[torch.Tensor]:
-    parts = training.controller.learner.parts
+    parts = training.controller.engine.learner.parts
     return [value.clone() for net in (parts.query_net, parts.doc_net) for value in net.state_dict().values()]
 
 

@@ -11,7 +11,7 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.live.store import MemoryStore
-from emb_opt_widgets.search.controller import Controller
+from emb_opt_widgets.search.engine import SearchRun, driven
 from emb_opt_widgets.search.settings import Functions
 from emb_opt_widgets.sources import as_source
 
@@ -47,7 +47,7 @@ def big_search(room: int = 0) -> eow.Search:
     made = eow.Search(library, smooth, k=1)
     bound = BoundSource(as_source(library))
     store: Any = Counting()
-    controller = Controller(bound, smooth, Functions(), None, store, State(bound.vectors))
+    controller = driven(bound, smooth, Functions(), None, store, State(bound.vectors))
     controller.emit([ev.Created(made.settings, bound.fingerprint(), 0)])
     search = eow.Search.driven_by(controller)
     grow(search, library, N_NODES)
@@ -69,7 +69,7 @@ def grow(search: eow.Search, library: np.ndarray, n: int) -> None:
     )
 
 
-def burst(controller: Controller, chance: np.random.Generator, n: int) -> None:
+def burst(controller: SearchRun, chance: np.random.Generator, n: int) -> None:
     """So many events, a few at a time."""
     for _ in range(n // 10):
         nodes = chance.integers(0, N_NODES, (10, 3)).astype(np.int32)

@@ -11,6 +11,7 @@ from IPython.core.events import EventManager, available_events
 
 import emb_opt_widgets as eow
 from emb_opt_widgets import widgets
+from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.widgets import base, interrupts
 from emb_opt_widgets.widgets.interrupts import heed
 
@@ -100,5 +101,5 @@ def test_a_pause_that_was_clicked_before_is_no_error(slow, built):
     slow.start()
     slow.pause()
     slow.wait(10)
-    assert panel._feed._live.command("pause", {}, eow.steering.Asked("browser", "x1")).result(1) == {"nodes": []}
+    assert panel._feed._live.command("pause", {}, Asked("browser", "x1")).result(1) == {"nodes": []}
     panel.close()

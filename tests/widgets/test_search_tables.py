@@ -214,7 +214,7 @@ def test_a_source_that_fails_leaves_names_empty(library: np.ndarray, monkeypatch
     def broken(rows: Any) -> Any:
         raise OSError("the database is gone")
 
-    monkeypatch.setattr(search.controller.gather, "payload", broken)
+    monkeypatch.setattr(search.controller.engine.gather, "payload", broken)
     watch = watched(search)
     watch.fold()
     until(lambda: not watch._texts._asked)

@@ -260,7 +260,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(link: Link, slow: tr.T
 
 def test_a_handler_only_enqueues_and_a_step_under_way_is_waited_for(slow: tr.Training) -> None:
     go = threading.Event()
-    slow.controller.learner.parts.query_net.go = go  # type: ignore[assignment]
+    slow.controller.engine.learner.parts.query_net.go = go  # type: ignore[assignment]
     link = Link(slow)  # type: ignore[arg-type]
     page = link.pages[0]
     page.hello()

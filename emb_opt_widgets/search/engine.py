@@ -1,0 +1,201 @@
+"""How a search goes on: round after round, as its configuration says. Knows no thread and no queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.bound import BoundSource
+from emb_opt_widgets.engine.calls import CallHealth
+from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.status import Activity, Ending, Phase, RunStatus
+from emb_opt_widgets.errors import InputError, StateError
+from emb_opt_widgets.executors import Workers
+from emb_opt_widgets.live.commands import Command
+from emb_opt_widgets.live.protocols import Bodies, Pulse
+from emb_opt_widgets.live.run import Run
+from emb_opt_widgets.live.store import MemoryStore, Store
+from emb_opt_widgets.search.commands import COMMANDS, apply_command
+from emb_opt_widgets.search.settings import LIVE, Functions, make_parts
+
+__all__ = ["SearchEngine", "SearchRun", "activity_of", "driven", "note_weakness"]
+
+_ACTIVITY = {
+    Phase.PROPOSE: Activity.THINKING, Phase.RETRIEVE: Activity.RETRIEVING, Phase.FILTER: Activity.SCORING,
+    Phase.CHOOSE: Activity.THINKING, Phase.SCORE: Activity.SCORING, Phase.PRUNE: Activity.THINKING,
+}  # fmt: skip
+
+
+class SearchEngine:
+    """A search's rounds and its commands.
+
+    Args:
+        source: What is searched.
+        score: The score function, or None.
+        functions: The person's own functions by name.
+        workers: Where score calls run, or None.
+        state: The fold.
+
+    Attributes:
+        gather: Rows to items.
+    """
+
+    noun = "search"
+    unit = "rounds"
+
+    def __init__(
+        self,
+        source: BoundSource,
+        score: Callable[..., Any] | None,
+        functions: Functions,
+        workers: Workers | None,
+        state: State,
+    ) -> None:
+        self.source = source
+        self.score = score
+        self.functions = functions
+        self.gather = Gather(state, source)
+        self._state = state
+        self._workers = workers
+        self._cache: dict[str, Any] = {}
+        self._health = {role: CallHealth(worked=state.best_row >= 0) for role in ("score", "filter")}
+        self._made: tuple[dict[str, Any], Parts] | None = None
+
+    def parts(self) -> Parts:
+        """What a round is made with, by the present configuration; made once for each."""
+        config = self._state.config
+        present = {key: config.get(key) for key in LIVE}
+        if self._made is None or self._made[0] != present:
+            made = make_parts(
+                self._state,
+                self.source,
+                self.score,
+                self.functions,
+                self._workers,
+                self._cache,
+                self.gather,
+                self._health,
+            )
+            self._made = present, made
+        return self._made[1]
+
+    # -- rounds --------------------------------------------------------------------------------------------
+
+    def advance(self, pulse: Pulse) -> Iterator[Bodies]:
+        """A round, or the rest of one."""
+        parts = replace(self.parts(), checkpoint=pulse.checkpoint, notify=lambda text: pulse.notify("update", text))
+        return run_round(self._state, parts, pulse.may_call)
+
+    def rest(self, last: ev.Body) -> Iterator[Bodies]:
+        """As in `Engine`."""
+        yield [last]
+
+    def verdict(self) -> ev.Finished | None:
+        """As in `Engine`."""
+        return verdict(self._state)
+
+    def reason(self) -> str:
+        """As in `Engine`."""
+        state = self._state
+        if self.score is None and state.ending is None:
+            waiting = len(state.reserved)
+            told = f"Waiting for the scores of {waiting} items: tell(items, scores), or give_back(items)."
+            return told if waiting else "ask() hands out the next items to score."
+        if state.ending == Ending.BUDGET.name and state.calls_left != 0:
+            return "The budget was raised. run() goes on."
+        if not state.n_failed:
+            return state.reason
+        return f"{state.reason} {state.n_failed} of {state.n_scored} scores failed, the last: {state.failure}"
+
+    # -- what may be asked ---------------------------------------------------------------------------------
+
+    def check(self, command: Command) -> None:
+        """As in `Orders`."""
+        if command.name not in COMMANDS:
+            raise InputError("This is no command of a search", expected=", ".join(COMMANDS), got=command.name)
+
+    def apply(self, command: Command, running: bool) -> Iterator[Bodies]:
+        """As in `Orders`."""
+        yield apply_command(command, self._state, self.parts())
+
+    def check_start(self, until: int | None) -> None:
+        """As in `Startable`."""
+        if self.score is None:
+            raise StateError("This search has no score function", hint="Use ask() and tell(), or pass score=…")
+        if self.over:
+            raise StateError("The budget is spent", hint="Raise it first: set(budget=…)")
+
+    def check_step(self) -> None:
+        """As in `Startable`."""
+        self.check_start(None)
+        state = self._state
+        if state.ending not in (None, Ending.ROUNDS.name):
+            raise StateError(f"The search is {state.status}", hint=self.reason())
+
+    def stepping(self, until: int | None, count: int) -> ev.Body:
+        """As in `Startable`."""
+        return ev.Resumed(None if self._state.ending else until)
+
+    # -- where it stands -----------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Finished, and with nothing left to spend."""
+        return self._state.status is RunStatus.FINISHED and self._state.calls_left == 0
+
+    def close(self) -> None:
+        """As in `Startable`."""
+        if self._workers is not None:
+            self._workers.close()
+
+    def payload(self, bodies: Bodies) -> Sequence[tuple[int, Any]]:
+        """What newly scored items stand for, for those who will look at the file without the source."""
+        out = []
+        for body in bodies:
+            if isinstance(body, ev.Scored) and not body.told:
+                items = self.gather.payload(body.rows)
+                whole = items.items
+                out += [
+                    (int(row), [None if whole is None else whole[i], items.row_data(i)])
+                    for i, row in enumerate(body.rows)
+                ]
+        return out
+
+
+SearchRun = Run[State, SearchEngine]
+
+
+def driven(
+    source: BoundSource,
+    score: Callable[..., Any] | None,
+    functions: Functions,
+    workers: Workers | None,
+    store: Store,
+    state: State,
+) -> SearchRun:
+    """What drives a search."""
+    engine = SearchEngine(source, score, functions, workers, state)
+    run = Run(engine, state, store) if isinstance(store, MemoryStore) else Run(engine, state, store, engine.payload)
+    return run
+
+
+def note_weakness(run: SearchRun) -> None:
+    """Tell the person where the default strategy cannot do its best."""
+    source = run.engine.source
+    if run.state.config["update"] is None and not source.readable and not source.volatile:
+        kind = type(source.source).__name__
+        run.notify(
+            "source",
+            f"{kind} cannot be read through: it has no scan(batch). The default strategy then knows only what queries "
+            "find, and finds less with the same calls. Give the source a scan, or search the vectors as an array.",
+        )
+
+
+def activity_of(run: SearchRun) -> Activity:
+    """What a search does just now."""
+    if run.running:
+        return _ACTIVITY[run.state.phase]
+    return Activity.WAITING if run.state.reserved else Activity.RESTING
