@@ -120,6 +120,16 @@ class Caller:
         return (self._calls.batch_size or 1) * (self._most(1) if self._pooled else 1)
 
     @property
+    def pooled(self) -> bool:
+        """Whether there are workers, so that calls run beside the engine."""
+        return self._pooled
+
+    @property
+    def at_most(self) -> int:
+        """Calls in flight at most; 1 where the workers do not tell."""
+        return self._most(1)
+
+    @property
     def in_flight(self) -> Rows:
         """Rows that workers have."""
         return _joined([batch.rows for batch in self._flying.values()])

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.caller import Caller
-from emb_opt_widgets.engine.calls import Halt
+from emb_opt_widgets.engine.calls import Answered, Halt
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import Choose, Prune, Update
 from emb_opt_widgets.engine.queries import Choice, Proposals
@@ -28,7 +28,10 @@ from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
 from emb_opt_widgets.engine.view import SearchView, go_on, queries_of, unheard
 from emb_opt_widgets.errors import FunctionError, failing_as
 
-__all__ = ["Gather", "Parts", "proposals_event", "run_round", "verdict"]
+__all__ = [
+    "Bodies", "Gather", "Parts", "close_round", "exhausted", "halted", "proposals_event", "propose", "run_round",
+    "scored_event", "verdict",
+]  # fmt: skip
 
 STALL_ROUNDS = 20
 FRESH_START_ROUNDS = 3
@@ -129,9 +132,9 @@ def run_round(state: State, parts: Parts, gate: Callable[[], bool]) -> Iterator[
         Bodies that belong together, to be kept all or none; an empty group while calls are under way.
     """
     if state.phase is Phase.PROPOSE:
-        yield [_propose(state, parts)]
+        yield [propose(state, parts)]
         if not len(state.pending()):
-            yield [ev.Finished(Ending.EXHAUSTED.name, _exhausted(state, parts.source.size))]
+            yield [exhausted(state, parts)]
             return
     if state.phase is Phase.RETRIEVE:
         yield [_retrieve(state, parts)]
@@ -142,10 +145,11 @@ def run_round(state: State, parts: Parts, gate: Callable[[], bool]) -> Iterator[
     if state.phase is Phase.SCORE and parts.score is not None:
         yield from _score(state, parts.score, gate)
     if state.phase is Phase.PRUNE or (state.phase is Phase.SCORE and not len(state.unscored())):
-        yield _prune(state, parts)
+        yield close_round(state, parts)
 
 
-def _propose(state: State, parts: Parts) -> ev.QueriesMade:
+def propose(state: State, parts: Parts) -> ev.QueriesMade:
+    """The round's new nodes."""
     if not state.n_nodes:
         return proposals_event(state, parts.starts())
     if _converged(state, parts):
@@ -159,8 +163,12 @@ def _propose(state: State, parts: Parts) -> ev.QueriesMade:
     return proposals_event(state, made)
 
 
-def _exhausted(state: State, size: int | None) -> str:
-    """Why nothing is left to look at."""
+def exhausted(state: State, parts: Parts) -> ev.Finished:
+    """The end, where nothing is left to look at, and why."""
+    return ev.Finished(Ending.EXHAUSTED.name, _nothing_left(state, parts.source.size))
+
+
+def _nothing_left(state: State, size: int | None) -> str:
     status = state.items["status"] if len(state.items) else np.empty(0, np.int8)
     judged = int(np.isin(status, (ItemStatus.SCORED, ItemStatus.FILTERED, ItemStatus.FAILED)).sum())
     if size is None or judged < size:
@@ -279,7 +287,7 @@ def _filter(state: State, filter: Caller | None, gate: Callable[[], bool]) -> It
             yield []
             continue
         if isinstance(answered, Halt):
-            yield _halted(answered)
+            yield halted(answered)
             return
         rows, answer = answered
         yield [ev.Filtered(rows, answer.values, answer.reasons, answer.data)]
@@ -318,19 +326,25 @@ def _score(state: State, score: Caller, gate: Callable[[], bool]) -> Iterator[Bo
             yield []
             continue
         if isinstance(answered, Halt):
-            yield _halted(answered)
+            yield halted(answered)
             return
-        rows, answer = answered
-        yield [ev.Scored(rows, answer.values, answer.reasons, answer.data)]
+        yield [scored_event(answered)]
 
 
-def _halted(halt: Halt) -> Bodies:
+def scored_event(answered: Answered) -> ev.Scored:
+    """What a call answered."""
+    rows, answer = answered
+    return ev.Scored(rows, answer.values, answer.reasons, answer.data)
+
+
+def halted(halt: Halt) -> Bodies:
     """The search pauses; what was told as failed in the same run of failures is open again."""
     paused = ev.Paused(halt.reason)
     return [ev.Reopened(halt.reported, "an outage", refund=True), paused] if len(halt.reported) else [paused]
 
 
-def _prune(state: State, parts: Parts) -> Bodies:
+def close_round(state: State, parts: Parts) -> Bodies:
+    """The round's end: which nodes go on, and what they found, over the scores that are there."""
     out: list[ev.Body] = []
     looked = np.flatnonzero(state.nodes["round"] == state.round)
     rows, offsets = state.hits.gather(looked)

@@ -1,0 +1,280 @@
+"""Rounds whose calls need not wait for each other: whenever workers have room, the next batch is proposed.
+
+    hand out → room for more? → close the round → propose → retrieve → filter → choose → hand out → …
+
+A round is one batch of proposals. It closes when all of it is handed out and more is wanted: what is pending then is
+known to the next proposal, and scores that come late count for the nodes that found their items. The order in which
+scores come is in the log; a replay repeats it. What a pause takes back from the workers' queue stays pending, and is
+handed out again when the engine goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.caller import Caller
+from emb_opt_widgets.engine.calls import Answered, Halt, Outcome
+from emb_opt_widgets.engine.protocols import Asynchronous
+from emb_opt_widgets.engine.rounds import (
+    Bodies,
+    Parts,
+    close_round,
+    exhausted,
+    halted,
+    propose,
+    run_round,
+    scored_event,
+    verdict,
+)
+from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.status import Pending, Phase
+from emb_opt_widgets.engine.view import Interrupted
+
+__all__ = ["Orders", "is_open", "run_open_rounds"]
+
+_LOOK = 0.05
+"""Seconds after which commands are looked for though no call ended."""
+_LATEST = 0.3
+"""Weight of the latest measurement in a running mean."""
+
+
+def is_open(parts: Parts) -> bool:
+    """Whether calls need not wait for each other: there are workers, and the strategy can propose beside what they
+    have."""
+    able = isinstance(parts.update, Asynchronous) and parts.update.asynchronous
+    return able and parts.score is not None and parts.score.pooled
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What is wanted of the engine just now; asked again and again, since a person may change it meanwhile.
+
+    Attributes:
+        parts: What a round is made with.
+        gate: Whether calls may be made; once False, those in flight end and are kept, and the engine comes to rest.
+        until: How many rounds are to be done; None: no end.
+    """
+
+    parts: Callable[[], Parts]
+    gate: Callable[[], bool]
+    until: Callable[[], int | None]
+
+
+@dataclass(slots=True)
+class _Tempo:
+    """How long thinking takes, and how fast calls end: how many calls must wait in the workers' queue, so that none of
+    them is idle meanwhile."""
+
+    thinking: float = 0.0
+    calls_a_second: float = 0.0
+    _last: float = field(default_factory=time.monotonic)
+
+    def thought(self, seconds: float) -> None:
+        self.thinking = seconds if not self.thinking else (1 - _LATEST) * self.thinking + _LATEST * seconds
+
+    def ended(self, calls: int) -> None:
+        now = time.monotonic()
+        rate = calls / max(now - self._last, 1e-3)
+        self.calls_a_second = (1 - _LATEST) * self.calls_a_second + _LATEST * rate
+        self._last = now
+
+    def ahead(self, at_once: int) -> int:
+        """Calls to keep in the queue, at most as many as are made at once."""
+        return min(at_once, int(np.ceil(self.thinking * self.calls_a_second)))
+
+
+class _Flow:
+    """The calls in flight, of one caller after the other, and what came of those that ended meanwhile."""
+
+    def __init__(self, gate: Callable[[], bool]) -> None:
+        self.tempo = _Tempo()
+        self.halt: Halt | None = None
+        self.caller: Caller | None = None
+        self._gate = gate
+        self._retired: list[Caller] = []
+        self._ended: list[Answered] = []
+
+    def use(self, caller: Caller, state: State) -> None:
+        """Make further calls with this one. What another has in flight ends, and is kept; what it has not begun, and
+        what the program or a pause took from the workers, is handed in here."""
+        if caller is self.caller:
+            return
+        if self.caller is not None:
+            self.caller.recall()
+            self._retired.append(self.caller)
+        self.caller = caller
+        flying = np.concatenate([one.in_flight for one in (caller, *self._retired)])
+        rows = state.handed_out()
+        rows = rows[state.items["pending"][rows] == Pending.WORKER] if len(rows) else rows
+        adrift = rows[~np.isin(rows, np.concatenate([flying, caller.waiting]))]
+        caller.submit(adrift)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is in flight or waits."""
+        return any(one.busy for one in self._callers)
+
+    @property
+    def flying(self) -> bool:
+        """Whether a call is in flight."""
+        return any(len(one.in_flight) > 0 for one in self._callers)
+
+    @property
+    def _callers(self) -> list[Caller]:
+        return [*self._retired, *([] if self.caller is None else [self.caller])]
+
+    def look(self) -> None:
+        """Start what may start, and take in what ended."""
+        ended = [one for caller in self._callers for one in caller.poll(self._gate)]
+        self._retired = [one for one in self._retired if one.busy]
+        if ended:
+            self.tempo.ended(len(ended))
+        self._take(ended)
+
+    def settle(self) -> None:
+        """Take in failures that were held back, where nothing else is left to call on."""
+        self._take([one for caller in self._callers for one in caller.settle()])
+
+    def recall(self) -> None:
+        """Take back what has not begun."""
+        for caller in self._callers:
+            caller.recall()
+
+    def wait(self) -> None:
+        """Until a call ends, or commands are to be looked for."""
+        caller = self._callers[-1]
+        caller.bell.wait(min(_LOOK, *(one.patience() for one in self._callers)))
+        caller.bell.clear()
+
+    def _take(self, ended: list[Outcome]) -> None:
+        self.halt = self.halt or next((one for one in ended if isinstance(one, Halt)), None)
+        self._ended += [one for one in ended if isinstance(one, Answered)]
+
+    def answers(self) -> list[Answered]:
+        """What was answered since the last time."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def room(self, batch_size: int) -> int:
+        """Items that may be handed out now."""
+        if self.caller is None:
+            return 0
+        waiting = -(-len(self.caller.waiting) // batch_size)
+        return (self.caller.free + max(0, self.tempo.ahead(self.caller.at_most) - waiting)) * batch_size
+
+
+def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
+    """The events of rounds, one after the other, until there is nothing left to do or the engine is to rest.
+
+    Args:
+        state: The fold; whoever iterates applies each yielded group before going on.
+        orders: What is wanted.
+
+    Yields:
+        Bodies that belong together; an empty group while calls are under way.
+
+    Raises:
+        FunctionError: The score function fails and `on_error` is "raise", or the executor cannot be used.
+    """
+    flow = _Flow(orders.gate)
+    yield from _keep_busy(state, orders, flow)
+    flow.recall()
+    while flow.flying:
+        yield from _wait(state, flow)
+    yield from _answered(state, flow)
+    if flow.halt is not None and flow.halt.error is not None:
+        raise flow.halt.error from flow.halt.error.__cause__
+    if flow.halt is not None:
+        yield halted(flow.halt)
+    elif orders.gate() and _is_over(state):
+        yield close_round(state, orders.parts())
+
+
+def _is_over(state: State) -> bool:
+    """Whether nothing of the present round is left to hand out, or to pay it with."""
+    begun = state.phase in (Phase.SCORE, Phase.PRUNE)
+    return begun and (not len(state.unscored()) or state.calls_left == 0)
+
+
+def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
+    """Hand out, and propose where there is room, until there is nothing to do or the engine is to rest."""
+    dry = False
+    while True:
+        flow.look()
+        fresh = list(_answered(state, flow))
+        yield from fresh
+        parts = orders.parts()
+        if flow.halt is not None or not orders.gate() or parts.score is None or not is_open(parts):
+            return
+        flow.use(parts.score, state)
+        dry = dry and not fresh
+        room, rows = flow.room(parts.batch_size), state.unscored()[: state.calls_left]
+        if room and len(rows):
+            handed = rows[:room]
+            yield [ev.HandedOut(handed, "worker", None if parts.costs is None else parts.costs(handed))]
+            parts.score.submit(handed)
+        elif room and not dry and not len(rows) and _may_begin(state, orders.until()):
+            began = time.monotonic()
+            dry = yield from _next_round(state, parts, flow, orders)
+            flow.tempo.thought(time.monotonic() - began)
+        elif flow.busy:
+            yield from _wait(state, flow)
+        else:
+            flow.settle()
+            fresh = list(_answered(state, flow))
+            yield from fresh
+            if not fresh:
+                return
+
+
+def _wait(state: State, flow: _Flow) -> Iterator[Bodies]:
+    flow.wait()
+    flow.look()
+    yield from _answered(state, flow)
+    yield []
+
+
+def _answered(state: State, flow: _Flow) -> Iterator[Bodies]:
+    for answered in flow.answers():
+        yield [scored_event(answered)]
+
+
+def _may_begin(state: State, until: int | None) -> bool:
+    """Whether another round may be begun beside those whose scores are still to come."""
+    begun = state.n_rounds + (state.phase in (Phase.SCORE, Phase.PRUNE))
+    return (until is None or begun < until) and state.calls_left != 0
+
+
+def _next_round(state: State, parts: Parts, flow: _Flow, orders: Orders) -> Generator[Bodies, None, bool]:
+    """Close the round and begin the next, up to its choice; returns whether there is nothing to propose for now. What a
+    person asks for is heard meanwhile, and thinking begins anew after it."""
+
+    def checkpoint() -> None:
+        flow.look()
+        parts.checkpoint()
+
+    thinking = replace(parts, score=None, checkpoint=checkpoint, at_once=parts.batch_size)
+    try:
+        if state.phase in (Phase.SCORE, Phase.PRUNE):
+            yield close_round(state, thinking)
+        if verdict(state) is not None:
+            return True
+        if state.phase is Phase.PROPOSE:
+            made = propose(state, thinking)
+            dry = not len(made.parents) and not len(state.pending())
+            if dry and flow.busy:
+                return True
+            yield [made]
+            if dry:
+                yield [exhausted(state, thinking)]
+                return True
+        yield from run_round(state, thinking, orders.gate)
+    except Interrupted:
+        yield []
+    return False
