@@ -125,6 +125,11 @@ class Caller:
         return self._pooled
 
     @property
+    def batch_size(self) -> int:
+        """Items per call, where there are workers."""
+        return self._calls.batch_size or 1
+
+    @property
     def at_most(self) -> int:
         """Calls in flight at most; 1 where the workers do not tell."""
         return self._most(1)

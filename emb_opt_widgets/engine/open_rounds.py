@@ -126,6 +126,11 @@ class _Flow:
         return any(len(one.in_flight) > 0 for one in self._callers)
 
     @property
+    def batch_size(self) -> int:
+        """Items that are scored at a time."""
+        return 1 if self.caller is None else self.caller.batch_size
+
+    @property
     def _callers(self) -> list[Caller]:
         return [*self._retired, *([] if self.caller is None else [self.caller])]
 
@@ -161,12 +166,12 @@ class _Flow:
         ended, self._ended = self._ended, []
         return ended
 
-    def room(self, batch_size: int) -> int:
+    def room(self) -> int:
         """Items that may be handed out now."""
         if self.caller is None:
             return 0
-        waiting = -(-len(self.caller.waiting) // batch_size)
-        return (self.caller.free + max(0, self.tempo.ahead(self.caller.at_most) - waiting)) * batch_size
+        waiting = -(-len(self.caller.waiting) // self.batch_size)
+        return (self.caller.free + max(0, self.tempo.ahead(self.caller.at_most) - waiting)) * self.batch_size
 
 
 def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
@@ -198,8 +203,7 @@ def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
 
 def _is_over(state: State) -> bool:
     """Whether nothing of the present round is left to hand out, or to pay it with."""
-    begun = state.phase in (Phase.SCORE, Phase.PRUNE)
-    return begun and (not len(state.unscored()) or state.calls_left == 0)
+    return state.phase in (Phase.SCORE, Phase.PRUNE) and not len(_chosen(state))
 
 
 def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
@@ -214,7 +218,7 @@ def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
             return
         flow.use(parts.score, state)
         dry = dry and not fresh
-        room, rows = flow.room(parts.batch_size), state.unscored()[: state.calls_left]
+        room, rows = flow.room(), _chosen(state)
         if room and len(rows):
             handed = rows[:room]
             yield [ev.HandedOut(handed, "worker", None if parts.costs is None else parts.costs(handed))]
@@ -231,6 +235,11 @@ def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
             yield from fresh
             if not fresh:
                 return
+
+
+def _chosen(state: State) -> npt.NDArray[np.int32]:
+    """Rows that the round chose and nobody measures yet, as far as the budget goes."""
+    return state.unscored()[: state.calls_left] if state.phase is Phase.SCORE else np.empty(0, np.int32)
 
 
 def _wait(state: State, flow: _Flow) -> Iterator[Bodies]:
@@ -259,7 +268,7 @@ def _next_round(state: State, parts: Parts, flow: _Flow, orders: Orders) -> Gene
         flow.look()
         parts.checkpoint()
 
-    thinking = replace(parts, score=None, checkpoint=checkpoint, at_once=parts.batch_size)
+    thinking = replace(parts, score=None, checkpoint=checkpoint, at_once=flow.batch_size)
     try:
         if state.phase in (Phase.SCORE, Phase.PRUNE):
             yield close_round(state, thinking)
