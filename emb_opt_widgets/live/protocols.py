@@ -56,6 +56,14 @@ class Pulse(Protocol):
     def may_call(self) -> bool:
         """Whether another call of a user's function may be made; once False, come to rest, or at least to an end."""
 
+    @property
+    def halting(self) -> bool:
+        """Whether a pause or a stop was asked for."""
+
+    @property
+    def pause_after(self) -> int | None:
+        """How many rounds, or steps, are to be done before a pause; None: no end."""
+
     def checkpoint(self) -> None:
         """Raise `Interrupted` where a person has asked for something; what is not yielded yet is given up then."""
 

@@ -63,6 +63,7 @@ class Run(Generic[FoldT, EngineT]):
         state: Read it under `lock`; only this class changes it.
         lock: Held while events are kept and folded.
         error: What the thread died of, until it is started again.
+        pause_after: Rounds, or steps, that are to be done before it comes to rest; None: no end.
         notices: What a person should know beside.
     """
 
@@ -85,7 +86,7 @@ class Run(Generic[FoldT, EngineT]):
         self._queue: deque[tuple[Command, Done]] = deque()
         self._wish, self._pausing = "run", Pausing.ASKED
         self._replan = False
-        self._pause_after: int | None = None
+        self.pause_after: int | None = None
         self._unkept: list[ev.Body] = []
         self._trouble = ""
         self._listeners: list[Heard] = []
@@ -209,7 +210,7 @@ class Run(Generic[FoldT, EngineT]):
         """
         self._wish, self._pausing = "run", Pausing.ASKED
         self.error = None
-        self._pause_after = pause_after
+        self.pause_after = pause_after
         self._thread = threading.Thread(target=self._work, name=f"eow-{self.state.config['name']}", daemon=True)
         self._thread.start()
 
@@ -242,7 +243,7 @@ class Run(Generic[FoldT, EngineT]):
         last: ev.Body | None = self.engine.verdict()
         if self._wish == "stop":
             last = ev.Finished(Ending.STOPPED.name, Ending.STOPPED.value)
-        if last is None and self._pause_after is not None and self.state.done >= self._pause_after:
+        if last is None and self.pause_after is not None and self.state.done >= self.pause_after:
             self._wish = "pause"
         if last is None and self._wish == "pause":
             last = ev.Paused(self._pausing.value)

@@ -9,6 +9,7 @@ from typing import Any
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import CallHealth
+from emb_opt_widgets.engine.open_rounds import Orders, is_open, run_open_rounds
 from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Activity, Ending, Phase, RunStatus
@@ -85,9 +86,18 @@ class SearchEngine:
     # -- rounds --------------------------------------------------------------------------------------------
 
     def advance(self, pulse: Pulse) -> Iterator[Bodies]:
-        """A round, or the rest of one."""
-        parts = replace(self.parts(), checkpoint=pulse.checkpoint, notify=lambda text: pulse.notify("update", text))
-        return run_round(self._state, parts, pulse.may_call)
+        """A round, or the rest of one; where calls need not wait for each other, rounds until the engine is to rest."""
+
+        def parts() -> Parts:
+            return replace(self.parts(), checkpoint=pulse.checkpoint, notify=lambda text: pulse.notify("update", text))
+
+        def until() -> int | None:
+            known = [n for n in (self._state.until, pulse.pause_after) if n is not None]
+            return min(known, default=None)
+
+        if is_open(parts()):
+            return run_open_rounds(self._state, Orders(parts, lambda: not pulse.halting, until))
+        return run_round(self._state, parts(), pulse.may_call)
 
     def rest(self, last: ev.Body) -> Iterator[Bodies]:
         """As in `Engine`."""
