@@ -32,13 +32,14 @@ from emb_opt_widgets.engine.protocols import (
     VolatileSource,
 )
 from emb_opt_widgets.engine.queries import Choice, Proposals, Queries, Query
-from emb_opt_widgets.engine.status import ItemStatus, NodeStatus, SearchStatus
+from emb_opt_widgets.engine.status import Activity, ItemStatus, NodeStatus, RunStatus, SearchStatus
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio.board import Board
 from emb_opt_widgets.strategies.portfolio.operators import Candidates, Operator
 from emb_opt_widgets.strategies.portfolio.surrogates import Fitted, JointFitted, Observed, Surrogate
 
 __all__ = [
+    "Activity",
     "Asynchronous",
     "Board",
     "Candidates",
@@ -70,6 +71,7 @@ __all__ = [
     "Response",
     "Responses",
     "ScoreFunction",
+    "RunStatus",
     "SearchStatus",
     "SearchView",
     "Source",

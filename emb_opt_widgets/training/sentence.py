@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from emb_opt_widgets.errors import InputError, MissingDependencyError
+from emb_opt_widgets.live.integers import as_whole
 from emb_opt_widgets.training.cache import NegativeCache
 from emb_opt_widgets.training.cache_loss import CacheLoss
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
 from emb_opt_widgets.training.transform import Temperature
-from emb_opt_widgets.training.whole import as_whole
 
 __all__ = ["SentenceLoss", "SentenceTower"]
 

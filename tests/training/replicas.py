@@ -112,7 +112,7 @@ def kept(rank, folder):
     )  # fmt: skip
     again.run(steps=18, progress=False)
     out = {"whole": state_of(whole), "resumed": state_of(again), "names": names, "steps": again.n_steps}
-    out["caches"] = [t.controller.learner.parts.caches["cache"].state_dict() for t in (whole, again)]
+    out["caches"] = [t.controller.engine.learner.parts.caches["cache"].state_dict() for t in (whole, again)]
     again.close()
     return out
 
