@@ -41,7 +41,7 @@ def test_it_is_made_again_of_its_fields(kept, library):
         assert search.settings["update"] == {
             "strategy": DRIFT, "step": 0.5, "way": "down", "bold": False, "table": [],
         }  # fmt: skip
-        parts = search.controller.parts()
+        parts = search.controller.engine.parts()
         assert parts.update == Drift(0.5, "down") and parts.prune == First(3)
         search.run(1, progress=False)
 
@@ -77,7 +77,7 @@ def test_inside_another_strategy(library, tmp_path):
     update = eow.GradientQueries(Drift(0.1), [1.0])
     eow.Search(library, smooth, update=update, path=path).close()
     with eow.load(path, library, smooth) as search:
-        assert search.controller.parts().update == update
+        assert search.controller.engine.parts().update == update
 
 
 def test_a_registered_source_is_made_again_and_compared(tmp_path):
@@ -124,7 +124,7 @@ def test_undo_returns_to_the_function_before(library):
     search = eow.Search(library, smooth, update=one)
     search.set(update=two)
     search.undo()
-    assert search.controller.parts().update.function is one
+    assert search.controller.engine.parts().update.function is one
 
 
 def test_defined_anew_it_takes_the_place_of_the_old():

@@ -21,7 +21,7 @@ class MemoryStore:
     def append(self, bodies: Sequence[Body], payload: Sequence[tuple[int, Any]] = ()) -> None:
         now = time.time()
         first = len(self._events)
-        self._events.extend(Event(first + i, _logged(body), now) for i, body in enumerate(bodies))
+        self._events += [Event(first + i, _logged(body), now) for i, body in enumerate(bodies)]
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Event]:
         return iter(self._events[start:stop])
