@@ -13,7 +13,7 @@ from emb_opt_widgets.errors import EmbOptError
 
 __all__ = ["main"]
 
-_SUITES = ("rounds", "quality", "training")
+_SUITES = ("rounds", "quality", "training", "steering")
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -21,7 +21,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
         prog=program,
         description="Ratios measured in one run on this machine: the cost of a round against the bare faiss search and "
         "against emb_opt's, memory of a scored item, a round after a long history, import time. training: a "
-        "step with the negative cache against the full softmax and a port, time and memory.",
+        "step with the negative cache against the full softmax and a port, time and memory. steering: a vector in a "
+        "language model, searched with and without gradients, against gradient ascent and steering-vectors.",
         epilog=f"example: {program} rounds --json > bench.json",
     )
     parser.add_argument("suite", nargs="?", choices=_SUITES, default="rounds", help="what to measure (default: rounds)")
@@ -60,6 +61,10 @@ def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Me
         from benchmarks.training import measure_training
 
         return measure_training
+    if suite == "steering":
+        from benchmarks.steering import measure_steering
+
+        return measure_steering
     from benchmarks.rounds import measure_rounds
 
     return measure_rounds

@@ -37,6 +37,8 @@ def test_there_are_notebooks():
         "02_from_emb_opt.ipynb",
         "03_live_search.ipynb",
         "04_train_and_search.ipynb",
+        "09_steering_a_language_model.ipynb",
+        "10_a_latent_space_of_pictures.ipynb",
     ]
 
 

@@ -76,6 +76,14 @@ def test_a_climb_that_ends_begins_elsewhere():
     assert "spread" in found.tree.operator and found.best.score > 1.9
 
 
+def test_a_gradient_that_leads_to_what_is_known_does_not_stall():
+    pytest.importorskip("torch")
+    source = eow.sources.GenerativeSource(lambda points: words(points.round(1) + 0.0), dim=3, scale=0.5, around=0)
+    found = search(eow.sources.differentiable(lambda x: -(x**2).sum(dim=1)), source=source, budget=60)
+    found.run(progress=False)
+    assert found.n_scored == 60 and found.best.score > -0.02
+
+
 def test_the_norm_is_bounded():
     source = eow.sources.GenerativeSource(words, dim=12, scale=0.3, max_norm=2.0)
     found = search(lambda items: items.embeddings.sum(axis=1), source=source)

@@ -177,7 +177,8 @@ def _judged(climb: Climb, history: History, view: SearchView) -> Climb:
         return replace(climb, radius=first, first=first)
     if climb.best is None or len(history.gains) == climb.known:
         wider = climb.radius if climb.best is None else climb.radius * _DRY
-        return replace(climb, radius=min(wider, _widest(view, climb)))
+        again = climb.best is not None and not len(history.pending)
+        return replace(climb, radius=min(wider, _widest(view, climb)), failed=climb.failed + again)
     gains = history.gains[here]
     better = float(gains.max()) > climb.best + _BETTER * float(gains.std())
     radius = climb.radius * (_WIDER if better else _NARROWER)
