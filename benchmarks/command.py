@@ -13,7 +13,7 @@ from emb_opt_widgets.errors import EmbOptError
 
 __all__ = ["main"]
 
-_SUITES = ("rounds", "quality", "training", "steering")
+_SUITES = ("rounds", "quality", "training", "docstrings", "steering")
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -22,7 +22,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
         description="Ratios measured in one run on this machine: the cost of a round against the bare faiss search and "
         "against emb_opt's, memory of a scored item, a round after a long history, import time. training: a "
         "step with the negative cache against the full softmax and a port, time and memory. steering: a vector in a "
-        "language model, searched with and without gradients, against gradient ascent and steering-vectors.",
+        "language model, searched with and without gradients, against gradient ascent and steering-vectors. "
+        "docstrings: what the cache, the batch and both together gain on a retrieval task made of what is installed.",
         epilog=f"example: {program} rounds --json > bench.json",
     )
     parser.add_argument("suite", nargs="?", choices=_SUITES, default="rounds", help="what to measure (default: rounds)")
@@ -57,6 +58,10 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m bench
 
 
 def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Measure]]:
+    if suite == "docstrings":
+        from benchmarks.docstrings import measure_docstrings
+
+        return measure_docstrings
     if suite == "training":
         from benchmarks.training import measure_training
 
