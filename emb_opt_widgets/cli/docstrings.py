@@ -24,7 +24,7 @@ PACKAGES = (
     "numpy", "scipy", "sklearn", "sympy", "networkx", "pandas", "torch", "datasets", "PIL", "IPython", "nbconvert",
     "jupyter_server", "jupyter_client", "bqplot", "mypy", "pip", "setuptools", "pyarrow", "fsspec", "tornado",
     "traitlets", "hypothesis", "faiss", "qdrant_client", "jedi", "huggingface_hub", "sentence_transformers",
-    "transformers", "accelerate", "aiohttp", "pygments", "babel", "joblib",
+    "accelerate", "aiohttp", "pygments", "babel", "joblib",
 )  # fmt: skip
 _SKIPPED = {"tests", "test", "testing", "__pycache__", "idlelib", "lib2to3", "site-packages"}
 _LARGEST, _LONGEST = 400_000, 1_500

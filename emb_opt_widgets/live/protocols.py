@@ -79,10 +79,10 @@ class Engine(Protocol):
         for."""
 
     def rest(self, last: ev.Body) -> Iterator[Bodies]:
-        """Come to rest: groups of events, of which `last` is the last."""
+        """Come to rest: groups of events, of which `last` is the last; none where it cannot rest yet."""
 
-    def verdict(self) -> ev.Finished | None:
-        """The end, where it is reached between two stretches."""
+    def verdict(self) -> ev.Body | None:
+        """The end, where it is reached between two stretches, or the rest."""
 
     def reason(self) -> str:
         """Where it stands, and what to do next."""

@@ -193,7 +193,7 @@ def _objective(
             expected="a FrequencyEstimator, and a loss without caches",
             got=f"{type(given.frequency).__name__}{' and caches' if caches else ''}",
         )
-    return loss, CacheObjective(loss, caches) if caches else InBatchObjective(loss, given.frequency, together)
+    return loss, CacheObjective(loss, caches, together) if caches else InBatchObjective(loss, given.frequency, together)
 
 
 def _optimizer(given: Any, modules: Sequence[nn.Module]) -> Optimizer:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from emb_opt_widgets.engine import events as ev
-from emb_opt_widgets.engine.status import RunStatus
+from emb_opt_widgets.engine.status import Pausing, RunStatus
 from emb_opt_widgets.errors import EmbOptError, FunctionError, InputError, StateError
 from emb_opt_widgets.live.commands import Command
 from emb_opt_widgets.live.notices import said_of
 from emb_opt_widgets.live.protocols import Bodies, Pulse
 from emb_opt_widgets.live.run import Run
 from emb_opt_widgets.live.store import Store
+from emb_opt_widgets.training.events import Stepped
 from emb_opt_widgets.training.learner import Learner
 from emb_opt_widgets.training.shelf import Shelf
 from emb_opt_widgets.training.state import TrainingEnding, TrainingState, verdict
@@ -20,6 +21,7 @@ from emb_opt_widgets.training.state import TrainingEnding, TrainingState, verdic
 __all__ = ["TrainingEngine", "TrainingRun", "driven"]
 
 _COMMANDS = ("pause", "stop", "use_best")
+_PAUSE, _STOP = 1, 2
 
 
 class TrainingEngine:
@@ -38,11 +40,13 @@ class TrainingEngine:
         self.learner = learner
         self._shelf = shelf
         self._state = state
+        self._pause_after: int | None = None
 
     # -- steps ---------------------------------------------------------------------------------------------
 
     def advance(self, pulse: Pulse) -> Iterator[Bodies]:
         """One step, with what is due after it, as one group of events."""
+        self._pause_after = pulse.pause_after
         try:
             yield from self._caught_up()
             yield from self._step()
@@ -61,8 +65,9 @@ class TrainingEngine:
             learner.restore(self._shelf.fetch(state.checkpoint))
         known = {evaluation.step: evaluation for evaluation in state.evaluations}
         while learner.step_number < state.step:
-            learner.step()
-            if learner.step_number in known:
+            epoch = learner.epoch
+            due = self._due(epoch, learner.step())
+            if due and learner.step_number in known:
                 learner.heed(self._watched(known[learner.step_number].accuracy))
         if state.checkpoint is None:
             yield self._checkpoint()
@@ -75,9 +80,8 @@ class TrainingEngine:
         epoch = self._state.epoch
         stepped = self.learner.step()
         bodies: list[ev.Body] = [stepped]
-        every = self._state.config["evaluate_every"]
         try:
-            if stepped.epoch > epoch if every is None else stepped.step % every == 0:
+            if self._due(epoch, stepped):
                 bodies += self.learner.ages()
                 bodies += self._evaluated()
             if stepped.step % self._state.config["checkpoint_every"] == 0:
@@ -88,12 +92,19 @@ class TrainingEngine:
         yield bodies
         self._tidy(bodies)
 
-    def _evaluated(self) -> Bodies:
+    def _due(self, epoch: int, stepped: Stepped) -> bool:
+        """Whether a step is evaluated, that began in this epoch."""
+        every = self._state.config["evaluate_every"]
+        return stepped.epoch > epoch if every is None else stepped.step % every == 0
+
+    def _evaluated(self, heed: bool = True) -> Bodies:
+        """An evaluation, where there are held-out pairs; a scheduler may be told of it."""
         evaluated = self.learner.evaluate()
         if evaluated is None:
             return []
         watched = self._watched(evaluated.accuracy)
-        self.learner.heed(watched)
+        if heed:
+            self.learner.heed(watched)
         if watched > self._state.best_accuracy:
             self._shelf.keep_best(self.learner.towers())
         return [evaluated]
@@ -108,16 +119,40 @@ class TrainingEngine:
             self._shelf.tidy(current)
 
     def rest(self, last: ev.Body) -> Iterator[Bodies]:
-        """A checkpoint where the last one is older, then the event that says so."""
+        """An evaluation where it ends by itself after a step without one, a checkpoint where the last one is older,
+        then the event that says so. One of several processes that is asked to rest first asks the others to."""
+        if not self._agreed(last):
+            return
         yield from self._caught_up()
+        bodies: list[ev.Body] = []
+        by_itself = isinstance(last, ev.Finished) and last.ending != TrainingEnding.STOPPED.name
+        at = self._state.evaluations[-1].step if self._state.evaluations else -1
+        if by_itself and at != self._state.step > 0:
+            bodies += self._evaluated(heed=False)
         kept = self._state.checkpoint
-        bodies = self._checkpoint() if kept is None or kept.step != self._state.step else []
+        bodies += self._checkpoint() if kept is None or kept.step != self._state.step else []
         yield [*bodies, last]
         self._tidy(bodies)
 
-    def verdict(self) -> ev.Finished | None:
-        """As in `Engine`."""
-        return verdict(self._state)
+    def _agreed(self, last: ev.Body) -> bool:
+        """Whether all processes come to rest here."""
+        together = self.learner.together
+        if together is None:
+            return True
+        stopping = isinstance(last, ev.Finished) and last.ending == TrainingEnding.STOPPED.name
+        counted = self._pause_after is not None and self._state.step >= self._pause_after
+        if not together.asked and (stopping or (isinstance(last, ev.Paused) and not counted)):
+            together.wish = _STOP if stopping else _PAUSE
+            return False
+        together.wish = together.asked = 0
+        return True
+
+    def verdict(self) -> ev.Body | None:
+        """As in `Engine`; also what all processes agreed on."""
+        asked = 0 if self.learner.together is None else self.learner.together.asked
+        if asked == _STOP:
+            return ev.Finished(TrainingEnding.STOPPED.name, TrainingEnding.STOPPED.value)
+        return verdict(self._state) or (ev.Paused(Pausing.ASKED.value) if asked else None)
 
     def reason(self) -> str:
         """As in `Engine`."""

@@ -12,16 +12,17 @@ from torch import nn
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.live.folding import check_whole, fold
 from emb_opt_widgets.live.store import Store
-from emb_opt_widgets.live.store.sqlite import SQLiteStore
 from emb_opt_widgets.training.assembly import Ingredients, assembled
-from emb_opt_widgets.training.checkpoint import safetensors
 from emb_opt_widgets.training.engine import driven
 from emb_opt_widgets.training.fingerprint import differences
 from emb_opt_widgets.training.frequency import FrequencyEstimator
 from emb_opt_widgets.training.learner import Learner
 from emb_opt_widgets.training.loop import Training
-from emb_opt_widgets.training.shelf import TRAINING_FILE, FileShelf
+from emb_opt_widgets.training.shared_shelf import SharedShelf, opened_at
+from emb_opt_widgets.training.shelf import FileShelf, Shelf
 from emb_opt_widgets.training.state import TrainingState
+from emb_opt_widgets.training.together import Together
+from emb_opt_widgets.training.towers import chosen_device
 
 __all__ = ["load"]
 
@@ -40,6 +41,7 @@ def load(
     validation: Any = None,
     corpus: Any = None,
     device: str | torch.device = "auto",
+    process_group: Any = "auto",
 ) -> Training:
     """Open a training's file and go on exactly where it stopped. Settings, parameters, the optimizer's and the caches'
     state come from the file; modules, data and functions are passed again as they were to `Training`.
@@ -48,18 +50,20 @@ def load(
         path: The file.
         query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus: As they were.
         device: Where to go on.
+        process_group: As in `Training`; as many processes as before.
 
     Raises:
         InputError: These are not the parts of the training in the file.
         FileError: The file is in use, damaged, foreign, or of a newer version.
     """
-    safetensors()
-    store = SQLiteStore(path, form=TRAINING_FILE)
+    together = Together.of(process_group, chosen_device(device))
+    store = opened_at(path, together)
     try:
         state = _folded(store, Path(path).name)
         given = Ingredients(
-            query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device
-        )
+            query_net, doc_net, data, loss, caches, frequency, optimizer, scheduler, validation, corpus, device,
+            process_group,
+        )  # fmt: skip
         learner, described = assembled(given, state.config)
         differing = differences(state.data, described)
         if differing:
@@ -69,7 +73,7 @@ def load(
                 got=", ".join(f"{name} {now!r}" for name, (_, now) in differing.items()),
                 hint="Pass what was passed to Training",
             )
-        shelf = FileShelf(Path(path))
+        shelf: Shelf = FileShelf(Path(path)) if learner.together is None else SharedShelf(Path(path), learner.together)
         _restore(learner, shelf, state)
     except BaseException:
         store.close()
@@ -85,7 +89,7 @@ def _folded(store: Store, name: str) -> TrainingState:
     return state
 
 
-def _restore(learner: Learner, shelf: FileShelf, state: TrainingState) -> None:
+def _restore(learner: Learner, shelf: Shelf, state: TrainingState) -> None:
     if state.checkpoint is not None:
         learner.restore(shelf.fetch(state.checkpoint))
         shelf.tidy(state.checkpoint)

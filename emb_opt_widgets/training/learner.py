@@ -136,6 +136,11 @@ class Learner:
         self._towers = nets if size is None else (InChunks(nets[0], size), InChunks(nets[1], size))
 
     @property
+    def epoch(self) -> int:
+        """Epochs gone through."""
+        return self._cursor.epoch
+
+    @property
     def parameters(self) -> list[nn.Parameter]:
         """What the optimiser changes."""
         return [p for group in self.parts.optimizer.param_groups for p in group["params"]]
@@ -186,9 +191,7 @@ class Learner:
         """One batch forth; its outcome, and loss, interpretable loss and staleness, of all processes on average."""
         settings, out, error = self.settings, None, None
         try:
-            batch = Batch(**{name: placed(value, settings.device) for name, value in fields_of(self._cursor.take())})
-            if not self.step_number and not part:
-                self._advise(batch)
+            batch = self._taken(part)
             dtype = DTYPES[settings.precision]
             with torch.autocast(settings.device.type, dtype, enabled=settings.precision != "float32"):
                 out = self.parts.objective(*self._towers, batch)
@@ -203,6 +206,18 @@ class Learner:
         read = self.together.agree(error, None if error is not None else numbers, 3)
         assert out is not None
         return out, read
+
+    def _taken(self, part: int) -> Batch:
+        """The next batch, on the device."""
+        try:
+            given = fields_of(self._cursor.take())
+            batch = Batch(**{name: placed(value, self.settings.device) for name, value in given})
+            if not self.step_number and not part:
+                self._advise(batch)
+        except Exception as error:
+            self.parts.objective.sit_out(error)
+            raise
+        return batch
 
     def _average(self, error: Exception | None) -> None:
         """Have the gradients, and what towers keep of their batches, be the means over all processes."""

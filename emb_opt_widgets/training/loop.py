@@ -73,7 +73,8 @@ class Training:
         corpus: Further documents to rank among, a column.
         ks: Places at which accuracy is counted.
         monitor: The k that is watched. None: 10, or the first of `ks`.
-        evaluate_every: Steps between evaluations, and looks at the caches' ages. None: after every epoch.
+        evaluate_every: Steps between evaluations, and looks at the caches' ages. None: after every epoch. What ends by
+            itself is evaluated at its end, too.
         patience: End when so many evaluations in a row did not better the best. None: never.
         checkpoint_every: Steps between checkpoints, where there is a path; one is made whenever it comes to rest, too.
         seed: Of the order of the data and of all that towers, losses and data draw. The towers' first parameters are
@@ -180,7 +181,9 @@ class Training:
             return self.metrics
         if not live.running or steps is not None:
             self.start(steps)
-        see_through(live, bar_of(live.state) if progress else None)
+        together = live.engine.learner.together
+        shown = progress and (together is None or together.first)
+        see_through(live, bar_of(live.state) if shown else None)
         return self.metrics
 
     def start(self, steps: int | None = None) -> None:

@@ -55,6 +55,9 @@ class Objective(Protocol):
     @property
     def loss(self) -> Callable[..., Any]: ...
 
+    def sit_out(self, error: Exception) -> None:
+        """There is no batch here: tell the processes that this one's batch would have met."""
+
     def __call__(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> Outcome:
         """The loss of a batch that is on the towers' device."""
 
@@ -96,6 +99,11 @@ class InBatchObjective:
         everyone, codes = self.together.widened(candidates, ids, trouble)
         assert queries is not None
         return self._valued(batch, queries, everyone, codes)
+
+    def sit_out(self, error: Exception) -> None:
+        """As in `Objective`."""
+        if self.together is not None:
+            self.together.widened(None, None, Trouble(self.together.device, error=error))
 
     def _embedded(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Any]:
         """Queries, candidates and their ids."""
@@ -149,12 +157,36 @@ class CacheObjective:
     Attributes:
         loss: `CacheLoss`, or what is called like it.
         caches: Name to cache.
+        together: Processes that a sharded loss meets; None: there are none.
     """
 
     loss: Callable[..., Any]
     caches: Mapping[str, NegativeCache]
+    together: Together | None = None
 
     def __call__(self, query_net: nn.Module, doc_net: nn.Module, batch: Batch) -> Outcome:
+        try:
+            target, queries, positives, ids = self._embedded(query_net, doc_net, batch)
+        except Exception as error:
+            self.sit_out(error)
+            raise
+        if self._meets is not None:
+            self._meets.sure(None)
+        return self._valued(doc_net, batch, target, queries, positives, ids)
+
+    @property
+    def _meets(self) -> Together | None:
+        return self.together if isinstance(self.loss, ShardedCacheLoss) else None
+
+    def sit_out(self, error: Exception) -> None:
+        """As in `Objective`."""
+        if self._meets is not None:
+            self._meets.sure(error)
+
+    def _embedded(
+        self, query_net: nn.Module, doc_net: nn.Module, batch: Batch
+    ) -> tuple[str, Tensor, Tensor, dict[str, Any]]:
+        """The cache that the documents go to, queries, positives, and the ids that the loss takes."""
         if batch.negative is not None or batch.weight is not None:
             raise InputError("A cache loss knows no negatives and weights of a batch", hint="Leave these columns out")
         target = self._target(batch)
@@ -167,6 +199,11 @@ class CacheObjective:
         elif batch.id is not None and takes_ids(self.loss):
             ids["positive_ids"] = batch.id
 
+        return target, queries, positives, ids
+
+    def _valued(
+        self, doc_net: nn.Module, batch: Batch, target: str, queries: Tensor, positives: Tensor, ids: dict[str, Any]
+    ) -> Outcome:
         def document_tower(fields: Mapping[str, Tensor]) -> Tensor:
             if not isinstance(batch.document, Mapping):
                 return embed(doc_net, "document", fields[self._features(target, batch)[0]])

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
+import numpy as np
+
+from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store, decode, encode
 from emb_opt_widgets.training.checkpoint import safetensors
 from emb_opt_widgets.training.events import Checkpointed
 from emb_opt_widgets.training.shelf import TRAINING_FILE, FileShelf, Shelf
 from emb_opt_widgets.training.together import Together
 
-__all__ = ["SharedShelf", "in_first", "kept_at"]
+__all__ = ["SharedShelf", "in_first", "kept_at", "opened_at"]
 
 T = TypeVar("T")
 
@@ -28,6 +30,27 @@ def kept_at(path: str | Path, together: Together | None) -> tuple[Store, Shelf]:
         return SQLiteStore(path, create=True, form=TRAINING_FILE), FileShelf(Path(path))
     store = in_first(together, lambda: SQLiteStore(path, create=True, form=TRAINING_FILE))
     return MemoryStore() if store is None else store, SharedShelf(Path(path), together)
+
+
+def opened_at(path: str | Path, together: Together | None) -> Store:
+    """The file of a training that is there; the others get its events from process 0.
+
+    Raises:
+        FileError: It cannot be opened; with several processes all raise.
+    """
+    safetensors()
+    if together is None:
+        return SQLiteStore(path, form=TRAINING_FILE)
+    store = in_first(together, lambda: SQLiteStore(path, form=TRAINING_FILE))
+    told = (
+        [] if store is None else [[e.body.kind, np.frombuffer(encode(e.body), np.uint8).copy()] for e in store.read()]
+    )
+    told = together.from_first(told)
+    if store is not None:
+        return store
+    heard = MemoryStore()
+    heard.append([decode(kind, raw.tobytes(), TRAINING_FILE.bodies) for kind, raw in told])
+    return heard
 
 
 def in_first(together: Together, work: Callable[[], T]) -> T | None:

@@ -72,8 +72,14 @@ def failures(rank, size):
     def broken(value):
         raise RuntimeError("a loose wire")
 
-    def failing_tower(caches=None):
-        training = plain(rank, steps=3, caches=caches)
+    def failing_data():
+        queries, documents = pairs()
+        batches = [(queries[i : i + 8], documents[i : i + 8]) for i in range(0, 80, 8)]
+        data = lambda epoch: iter(batches) if not last else map(broken, batches)  # noqa: E731
+        tr.Training(tower(1), tower(2), data, steps=3, epochs=None, device="cpu").run(progress=False)
+
+    def failing_tower(caches=None, loss=None):
+        training = plain(rank, steps=3, caches=caches, loss=loss)
         if last:
             training.doc_net.register_forward_pre_hook(lambda module, inputs: broken(inputs))
         training.run(progress=False)
@@ -90,6 +96,8 @@ def failures(rank, size):
     attempt("too few pairs", lambda: plain(rank, batch_size=300))
     attempt("a tower fails", failing_tower)
     attempt("a tower fails beside a cache", lambda: failing_tower(30))
+    attempt("a tower fails beside a sharded cache", lambda: failing_tower(30, tr.ShardedCacheLoss()))
+    attempt("data fails", failing_data)
     attempt("the way back fails", failing_backward)
     attempt("nothing", lambda: plain(rank, steps=2).run(progress=False))
     return out
@@ -121,7 +129,12 @@ def stopped(rank):
     """Process 0 asks for a pause while all run."""
     training = plain(rank, steps=None)
     if rank == 0:
-        training.listen(lambda bodies: training.controller.submit("pause", wait=False) if training.n_steps == 5 else 0)
+
+        def tired(bodies):
+            if training.n_steps == 5 and any(body.kind == "stepped" for body in bodies):
+                training.controller.submit("pause", wait=False)
+
+        training.listen(tired)
     training.run(progress=False)
     at = training.n_steps
     training.run(steps=3, progress=False)

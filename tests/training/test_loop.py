@@ -379,6 +379,26 @@ def test_a_step_belongs_to_the_epoch_that_its_batches_are_of():
     assert stretch(6, 6)["epoch"].tolist() == []
 
 
+@pytest.mark.parametrize(("options", "at"), [({"steps": 4}, [4]), ({"steps": 7, "evaluate_every": 3}, [3, 6, 7]),
+                                             ({"epochs": 1}, [10])])  # fmt: skip
+def test_what_ends_by_itself_is_evaluated_at_its_end(options, at):
+    training = make(validation=pairs(50), **{"epochs": None, **options})
+    metrics = training.run(progress=False)
+    assert (np.flatnonzero(~np.isnan(metrics["accuracy@10"])) + 1).tolist() == at
+    assert training.evaluate()[10] == pytest.approx(metrics["accuracy@10"][-1]) and training.best is not None
+
+
+def test_an_evaluation_at_the_end_does_not_move_the_scheduler():
+    plateau = lambda optimizer: torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)  # noqa: E731
+    given = {"validation": pairs(50), "scheduler": plateau, "epochs": None, "evaluate_every": 4, "seed": 1}
+    whole, parts = make(**given), make(**given)
+    whole.run(steps=12, progress=False)
+    for _ in range(4):
+        parts.run(steps=3, progress=False)
+    assert whole.metrics["loss"].tobytes() == parts.metrics["loss"].tobytes()
+    assert whole.metrics["lr"].tobytes() == parts.metrics["lr"].tobytes()
+
+
 class Unit(torch.nn.Module):
     def __init__(self, scale=1.0):
         super().__init__()

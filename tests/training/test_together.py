@@ -85,7 +85,10 @@ def test_what_goes_wrong_in_one_process_is_raised_in_all(lives):
         assert "Processes differ in their batch_size" in part["failures"]["other batches"]
         assert "Processes differ in their loss_options" in part["failures"]["other loss"]
         assert "in each of" in part["failures"]["too few pairs"]
-        for name in ("a tower fails", "a tower fails beside a cache", "the way back fails"):
+        for name in part["failures"].keys() & {
+            "a tower fails", "a tower fails beside a cache", "a tower fails beside a sharded cache", "data fails",
+            "the way back fails",
+        }:  # fmt: skip
             assert "a loose wire" in part["failures"][name]
             assert (f"Process {last} failed" in part["failures"][name]) == (rank != last)
 
