@@ -24,6 +24,7 @@ class Notice:
         text: A sentence for a person.
         count: How often it came.
         first: When it came first.
+        number: Its own among those of a search, from 1.
     """
 
     time: float
@@ -31,6 +32,7 @@ class Notice:
     text: str
     count: int
     first: float
+    number: int = 1
 
     def __str__(self) -> str:
         times = "" if self.count == 1 else f" ({self.count:,} times)"
@@ -43,6 +45,7 @@ class Notices(Sequence[Notice]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], Notice] = {}
+        self._made = 0
         self._followers: list[Callable[[], None]] = []
 
     def add(self, source: str, text: str) -> None:
@@ -54,8 +57,10 @@ class Notices(Sequence[Notice]):
         now, said = time.time(), " ".join(text.split())[:_LONGEST]
         with self._lock:
             known = self._kept.pop((source, said), None)
-            fresh = Notice(now, source, said, 1, now)
-            self._kept[source, said] = fresh if known is None else replace(known, time=now, count=known.count + 1)
+            if known is None:
+                self._made += 1
+                known = Notice(now, source, said, 0, now, self._made)
+            self._kept[source, said] = replace(known, time=now, count=known.count + 1)
             while len(self._kept) > _MOST:
                 del self._kept[next(iter(self._kept))]
             followers = tuple(self._followers)

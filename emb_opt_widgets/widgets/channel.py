@@ -42,6 +42,7 @@ class Channel:
         send: Sends a message to all pages.
         wake: Has `tick` called soon.
         beat: Called at most twice a second while pages look and something changed.
+        failed: Told, in a sentence, when the display could not be kept up to date.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class Channel:
         send: Send,
         wake: Callable[[Channel], None],
         beat: Callable[[], None] = lambda: None,
+        failed: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._begin, self._send, self._wake, self._beat = watch, send, wake, beat
+        self._begin, self._send, self._wake, self._beat, self._failed = watch, send, wake, beat, failed
         self._inbox: deque[Hello | Ack | Bye] = deque()
         self._clients: dict[str, Client] = {}
         self._left: deque[str] = deque(maxlen=64)
@@ -134,10 +136,12 @@ class Channel:
     def fail(self, error: Exception, now: float) -> float | None:
         """Something went wrong: tell the pages, and begin anew after a while."""
         text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        facts = {**self.facts, "trouble": f"The display could not be kept up to date: {text}"}
+        trouble = f"The display could not be kept up to date: {text}"
+        facts = {**self.facts, "trouble": trouble}
         pages, epoch = list(self._clients), self.epoch or secrets.token_hex(4)
         with contextlib.suppress(Exception):
             self._rest()
+        self._failed(trouble)
         if len(facts) > 1:
             self._n += 1
             with contextlib.suppress(Exception):

@@ -23,6 +23,7 @@ import anywidget
 import traitlets
 
 from emb_opt_widgets.errors import EmbOptError, InputError
+from emb_opt_widgets.live.notices import said_of
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.widgets.channel import Channel
 from emb_opt_widgets.widgets.live import Live
@@ -89,7 +90,7 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         self._closed = False
         self._context = copy_context()  # ipykernel 7.0 sends nothing from a thread that knows no cell
         self.refused = 0
-        self._channel = Channel(live.watch, self._publish, self._publisher.wake, self._beat)
+        self._channel = Channel(live.watch, self._publish, self._publisher.wake, self._beat, self._failed)
         super().__init__()
         self.set_trait("kind", live.kind)
         self.on_msg(Feed._received)
@@ -269,5 +270,9 @@ class Feed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
         for fn in tuple(self._beats):
             try:
                 self._context.copy().run(fn)
-            except Exception:
+            except Exception as error:
                 _log.exception("what follows the display failed")
+                self._failed(f"What follows the display failed: {said_of(error)}")
+
+    def _failed(self, text: str) -> None:
+        self._live.notify("display", text)

@@ -59,6 +59,9 @@ class Live(Protocol):
             EmbOptError: It does not fit.
         """
 
+    def notify(self, source: str, text: str) -> None:
+        """Tell the person something, in Python and on all pages; from any thread."""
+
     def ask(self, what: str, arguments: Mapping[str, Any]) -> Answer:
         """Answer a question; may take its time.
 

@@ -16,9 +16,10 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import NodeStatus, RunStatus
 from emb_opt_widgets.report.text import plain
+from emb_opt_widgets.search.engine import activity_of
 from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.widgets.offers import chosen, offered
-from emb_opt_widgets.widgets.wording import deed
+from emb_opt_widgets.widgets.wording import deed, noticed
 
 __all__ = ["Rate", "Standing", "facts_of", "file_of"]
 
@@ -69,7 +70,8 @@ class Standing:
                 "status": str(controller.status), "n_scored": state.n_scored,
                 "reason": _HALTING if controller.halting else controller.reason,
                 "n_failed": state.n_failed, "n_rounds": state.n_rounds, "calls_left": state.calls_left,
-                "can": search.steering.can(), "n_active": int((status == NodeStatus.ACTIVE).sum()),
+                "can": search.steering.can(), "activity": str(activity_of(controller)),
+                "notices": noticed(controller.notices), "n_active": int((status == NodeStatus.ACTIVE).sum()),
                 "n_pruned": int((status == NodeStatus.PRUNED).sum()),
             },
             None if best < 0 else (int(state.items["call"][best]), float(state.items["score"][best])),

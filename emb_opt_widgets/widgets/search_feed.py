@@ -42,13 +42,14 @@ class SearchWatch:
         self._search, self._journal, self._changed = search, journal, changed
         self._rate = Rate()
         controller = search.controller
-        self._texts = Texts(controller.engine.gather.payload, changed)
+        self._texts = Texts(controller.engine.gather.payload, changed, lambda text: controller.notify("display", text))
         store = controller.store
         self._file = file_of(store.path if isinstance(store, SQLiteStore) else None)
         with controller.lock:
             self._tables = SearchTables(controller.state, projection, self._texts)
             events = journal.begin()
             self._end = controller.listen(self._hear)
+            self._unfollow = controller.notices.follow(changed)
         made = self._tables
         self.tables: Mapping[str, Table] = {
             "nodes": made.nodes, "items": made.items, "rounds": made.rounds, "events": events, "top": made.top,
@@ -78,6 +79,7 @@ class SearchWatch:
         """Stop listening."""
         with self._search.controller.lock:
             self._end()
+            self._unfollow()
             self._journal.end()
 
 
@@ -159,6 +161,10 @@ class SearchLive:
             raise StateError("The vectors of the items are not known", hint="Open the search with its source")
         note = asked.note or f"in the middle of {len(ids):,} items"
         return steering.branch(embedding=vectors.mean(axis=0, dtype=np.float64), asked=Asked(asked.who, asked.id, note))
+
+    def notify(self, source: str, text: str) -> None:
+        """Tell the person something, in Python and on all pages."""
+        self._search.controller.notify(source, text)
 
     def ask(self, what: str, arguments: Mapping[str, Any]) -> Answer:
         """Answer a question."""

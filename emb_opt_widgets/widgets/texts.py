@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.live.notices import said_of
 from emb_opt_widgets.widgets.content import line_of
 from emb_opt_widgets.widgets.workers import ASKS, Worker
 
@@ -27,13 +28,18 @@ class Texts:
     Args:
         payload: State rows to their items; may be slow, may fail.
         changed: Called when more is known.
+        failed: Told, in a sentence, when they cannot be looked up.
         worker: Who looks things up.
     """
 
     def __init__(
-        self, payload: Callable[[npt.NDArray[Any]], Items], changed: Callable[[], None], worker: Worker = ASKS
+        self,
+        payload: Callable[[npt.NDArray[Any]], Items],
+        changed: Callable[[], None],
+        failed: Callable[[str], None],
+        worker: Worker = ASKS,
     ) -> None:
-        self._payload, self._changed, self._worker = payload, changed, worker
+        self._payload, self._changed, self._failed, self._worker = payload, changed, failed, worker
         self._known: OrderedDict[int, tuple[str, str]] = OrderedDict()
         self._asked: set[int] = set()
 
@@ -62,6 +68,7 @@ class Texts:
             ]
         except Exception as error:
             _log.info("items could not be looked up", exc_info=error)
+            self._failed(f"The names of items could not be looked up: {said_of(error)}")
             found = [("", "")] * len(calls)
         self._known.update(zip(calls, found))
         while len(self._known) > _REMEMBERED:

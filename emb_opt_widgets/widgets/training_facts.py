@@ -14,6 +14,7 @@ from emb_opt_widgets.training.events import CacheAged
 from emb_opt_widgets.training.state import TrainingState
 from emb_opt_widgets.training.steering import TrainingSteering
 from emb_opt_widgets.widgets.search_facts import Rate
+from emb_opt_widgets.widgets.wording import noticed
 
 __all__ = ["TrainingStanding", "training_facts"]
 
@@ -49,6 +50,7 @@ class TrainingStanding:
                 "loss": _number(state.latest("loss") if math.isnan(told) else told),
                 "best": best if state.best_step >= 0 else None,
                 "can": TrainingSteering(controller).can(),
+                "notices": noticed(controller.notices),
                 "lr": _number(float(lr)),
                 "device": str(learner.settings.device),
             },

@@ -56,6 +56,7 @@ class TrainingWatch:
             self._made = TrainingTables(controller.state, controller.lock)
             events = journal.begin()
             self._end = controller.listen(self._hear)
+            self._unfollow = controller.notices.follow(changed)
         made = self._made
         self.tables: Mapping[str, Table] = {
             "steps": made.steps, "evaluations": made.evaluations, "cache_ages": made.ages, "events": events,
@@ -85,6 +86,7 @@ class TrainingWatch:
         """Stop listening."""
         with self._controller.lock:
             self._end()
+            self._unfollow()
             self._journal.end()
 
 
@@ -127,6 +129,10 @@ class TrainingLive:
         }
         _tell(out, deeds[name])
         return out
+
+    def notify(self, source: str, text: str) -> None:
+        """Tell the person something, in Python and on all pages."""
+        self._controller.notify(source, text)
 
     def ask(self, what: str, arguments: Mapping[str, Any]) -> Answer:
         """Pages have no questions: all there is to see is in the tables."""

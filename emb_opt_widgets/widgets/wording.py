@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.live.notices import Notices
 from emb_opt_widgets.report.data import part_text
 from emb_opt_widgets.report.text import plain
 
-__all__ = ["called", "deed", "first_node", "sentence"]
+__all__ = ["called", "deed", "first_node", "noticed", "sentence"]
 
+_NOTICES = 5
 _WORD = {"prune_node": "prune"}
 _DONE = {"branch": "Branched", "prune_node": "Pruned", "restore": "Restored"}
 _ASKED = {"start": "Start", "pause": "Pause", "resume": "Resume", "stop": "Stop"}
@@ -83,3 +85,11 @@ def _place(body: ev.Commanded) -> str:
 
 def _settings(body: ev.Commanded) -> str:
     return plain(", ".join(f"{key} = {part_text(value)}" for key, value in (body.config or {}).items()), 400)
+
+
+def noticed(notices: Notices) -> list[dict[str, Any]]:
+    """The latest notices, as pages know them."""
+    return [
+        {"number": one.number, "source": plain(one.source, 40), "text": plain(one.text, 600), "count": one.count}
+        for one in notices[-_NOTICES:]
+    ]

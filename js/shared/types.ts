@@ -22,10 +22,23 @@ export interface Strategy {
   parameters: { name: string; type: "int" | "float" | "floats" | "bool" | "choice"; default: unknown; doc: string; choices?: string[]; minimum?: number }[];
 }
 
+/** What the search does just now. */
+export type Activity = "retrieving" | "scoring" | "thinking" | "waiting" | "resting";
+
+/** Something that a person should know; `number` is its own. */
+export interface Notice {
+  number: number;
+  source: string;
+  text: string;
+  count: number;
+}
+
 export interface Facts {
   name: string;
   status: Status;
   reason: string;
+  activity: Activity;
+  notices: Notice[];
   direction: "maximize" | "minimize";
   n_scored: number;
   n_failed: number;

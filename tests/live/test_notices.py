@@ -17,7 +17,7 @@ def test_equal_ones_are_counted_and_the_latest_is_last():
     assert notices[-1].text == "a a" and notices[:1][0].text == "b" and notices[1].first <= notices[1].time
     assert str(notices[1]) == "display: a (2 times)" and "Notices: 3" in repr(notices)
     notices.add("source", "a")
-    assert len(notices) == 4
+    assert len(notices) == 4 and sorted(n.number for n in notices) == [1, 2, 3, 4]
 
 
 def test_they_are_few_and_short():

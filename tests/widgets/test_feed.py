@@ -114,6 +114,24 @@ def test_traits_hold_what_a_page_may_set(search: eow.Search) -> None:
     feed.close()
 
 
+def test_notices_and_the_activity_reach_the_page(link: Link) -> None:
+    search = link.search  # type: ignore[attr-defined]
+    link.pages[0].hello()
+    until(lambda: link.status() == "ready")
+    search.controller.notify("subscriber", "It\u202e failed")
+    until(lambda: bool(link.pages[0].mirror.facts["notices"]))
+    facts = link.pages[0].mirror.facts
+    told = {"number": 1, "source": "subscriber", "text": "It\ufffd failed", "count": 1}
+    assert facts["notices"] == [told] and facts["activity"] == "resting"
+    link.feed.on_beat(lambda: 1 / 0)
+    until(lambda: len(link.pages[0].mirror.facts["notices"]) == 2)
+    assert "ZeroDivisionError" in search.notices[-1].text and search.notices[-1].source == "display"
+    for i in range(9):
+        search.controller.notify("source", str(i))
+    until(lambda: [n["text"] for n in link.pages[0].mirror.facts["notices"]][-1] == "8")
+    assert len(link.pages[0].mirror.facts["notices"]) == 5
+
+
 def test_a_page_watches_and_steers_from_start_to_stop(link: Link) -> None:
     for page in link.pages:
         page.hello()

@@ -1,6 +1,6 @@
 /** What has been asked of the kernel and not yet been answered, and what went wrong. Pure; the same for all live things. */
 
-import type { Reply, Status } from "../types";
+import type { Notice, Reply, Status } from "../types";
 
 /** A command on its way. `answered`: when its reply came; it still shows until the facts agree. */
 export interface Asked {
@@ -18,6 +18,8 @@ export interface Problem {
 export interface PanelState {
   asked: readonly Asked[];
   problems: readonly Problem[];
+  /** Numbers of the notices that were dismissed. */
+  read: readonly number[];
 }
 
 export type PanelEvent =
@@ -26,7 +28,7 @@ export type PanelEvent =
   | { type: "time"; at: number; status: Status | null }
   | { type: "dismissed"; id: number };
 
-export const NOTHING: PanelState = { asked: [], problems: [] };
+export const NOTHING: PanelState = { asked: [], problems: [], read: [] };
 
 const KEPT_PROBLEMS = 50;
 /** How long an answered command waits for the facts to agree. */
@@ -46,14 +48,21 @@ export function reduce(state: PanelState, event: PanelEvent): PanelState {
     case "answered":
       return event.reply.ok
         ? { ...state, asked: state.asked.map((one) => (one.id === event.id ? { ...one, answered: event.at } : one)) }
-        : { asked: state.asked.filter((one) => one.id !== event.id), problems: [...state.problems, problemOf(event.id, event.name, event.reply)].slice(-KEPT_PROBLEMS) };
+        : { ...state, asked: state.asked.filter((one) => one.id !== event.id), problems: [...state.problems, problemOf(event.id, event.name, event.reply)].slice(-KEPT_PROBLEMS) };
     case "time": {
       const asked = state.asked.filter((one) => !settled(one, event.status, event.at));
       return asked.length === state.asked.length ? state : { ...state, asked };
     }
     case "dismissed":
-      return { ...state, problems: state.problems.filter((one) => one.id !== event.id) };
+      return event.id < 0 ? { ...state, read: [...state.read, -event.id] } : { ...state, problems: state.problems.filter((one) => one.id !== event.id) };
   }
+}
+
+/** All that is to be shown as gone wrong: what failed here, and the kernel's notices that nobody has dismissed. A notice has a negative id. */
+export function problemsOf(state: PanelState, notices: readonly Notice[] = []): readonly Problem[] {
+  const unread = notices.filter((one) => !state.read.includes(one.number));
+  if (!unread.length) return state.problems;
+  return [...unread.map(({ number, source, text }) => ({ id: -number, title: `${labelOf(source)}:`, hint: text })), ...state.problems];
 }
 
 function settled({ name, answered }: Asked, status: Status | null, at: number): boolean {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FakeSearch } from "../../shared/fake_search";
 import type { Facts } from "../../shared/types";
 import { check, draftOf, labelOf } from "./settings";
-import { NOTHING, buttonOf, commandOfKey, headOf, mainCommand, reduce, spoken } from "./state";
+import { NOTHING, buttonOf, commandOfKey, headOf, mainCommand, problemsOf, reduce, spoken } from "./state";
 
 const facts = (more: Partial<Facts> = {}): Facts => ({ ...new FakeSearch().facts(), ...more });
 
@@ -39,6 +39,18 @@ describe("commands on their way", () => {
   });
 });
 
+describe("notices", () => {
+  const notices = [{ number: 1, source: "subscriber", text: "It failed.", count: 1 }, { number: 2, source: "source", text: "No scan.", count: 3 }];
+
+  it("stand among the problems until they are dismissed, also while they are counted on", () => {
+    let state = reduce(NOTHING, { type: "answered", id: 1, name: "prune", reply: { ok: false, error: { title: "No.", hint: "" } }, at: 0 });
+    expect(problemsOf(state, notices).map((one) => [one.id, one.title, one.hint])).toEqual([[-1, "Subscriber:", "It failed."], [-2, "Source:", "No scan."], [1, "No.", ""]]);
+    state = reduce(state, { type: "dismissed", id: -1 });
+    expect(problemsOf(state, [{ ...notices[0]!, count: 9 }, notices[1]!]).map((one) => one.id)).toEqual([-2, 1]);
+    expect(problemsOf(reduce(state, { type: "dismissed", id: 1 }), undefined)).toEqual([]);
+  });
+});
+
 describe("buttons", () => {
   it("follow what the search can do", () => {
     const idle = facts({ status: "ready", can: { ...facts().can, start: true, resume: false } });
@@ -57,8 +69,8 @@ describe("buttons", () => {
 
 describe("the head", () => {
   it("says where a running search stands", () => {
-    const head = headOf(facts({ status: "running", n_scored: 412, budget: 2000, n_rounds: 14, rate: 3.2, eta: 480, score_range: [5, 9.84], best: { row: 0, id: "Z1", score: 9.84, text: "" } }));
-    expect(head.spent + head.rest).toBe("412 of 2,000 calls · round 14 · 3.2 calls/s · about 8 min left");
+    const head = headOf(facts({ status: "running", n_scored: 412, budget: 2000, n_rounds: 14, rate: 3.2, eta: 480, activity: "scoring", score_range: [5, 9.84], best: { row: 0, id: "Z1", score: 9.84, text: "" } }));
+    expect(head.spent + head.rest).toBe("412 of 2,000 calls · round 14 · scoring · 3.2 calls/s · about 8 min left");
     expect(head).toMatchObject({ pill: "Running", best: "9.84", bestId: "Z1", progress: 0.206 });
   });
 

@@ -5,7 +5,7 @@ import { type ButtonLook, type PanelState, labelOf, lookOf } from "../../shared/
 import { type HeadLook, TONES } from "../../shared/panel/head";
 import type { ColorBy, Facts } from "../../shared/types";
 
-export { NOTHING, labelOf, mainCommand, reduce } from "../../shared/panel/asked";
+export { NOTHING, labelOf, mainCommand, problemsOf, reduce } from "../../shared/panel/asked";
 
 export const STEERING = ["step", "stop", "undo", "redo"] as const;
 export const EDITING = ["branch", "prune", "restore"] as const;
@@ -32,6 +32,7 @@ export function headOf(facts: Facts): HeadLook {
   const { n_scored, budget, status, best } = facts;
   const parts = [budget === null ? (n_scored === 1 ? "call" : "calls") : `of ${format.count(budget)} calls`, `round ${format.count(facts.n_rounds)}`];
   if (facts.n_failed) parts.push(`${format.count(facts.n_failed)} failed`);
+  if (status === "running") parts.push(facts.activity);
   if (status === "running" && facts.rate > 0) parts.push(format.rate(facts.rate));
   const left = status === "running" ? format.duration(facts.eta) : "";
   if (left) parts.push(`${left} left`);

@@ -10,7 +10,7 @@ import { Steering } from "../../shared/panel/steering";
 import { createVoice } from "../../shared/panel/voice";
 import type { Feed, View } from "../../shared/types";
 import { openSettings } from "./settings_view";
-import { COLORS, EDITING, buttonOf, commandOfKey, headOf, labelOf, mainCommand, spoken } from "./state";
+import { COLORS, EDITING, buttonOf, commandOfKey, headOf, labelOf, mainCommand, problemsOf, spoken } from "./state";
 import { createTools } from "./tools";
 
 const EXPORTS = [
@@ -117,7 +117,7 @@ class ControlPanel implements View {
     setDisabled(tools.settings, !facts);
     setDisabled(tools.exports, !facts || this.exporting);
     setText(tools.exports, this.exporting ? "Exporting…" : "Export");
-    this.problems.draw(state.problems);
+    this.problems.draw(problemsOf(state, facts?.notices));
     this.voice.say(silence, facts?.status ?? null, () => (facts ? spoken(facts) : ""));
     if (!facts) return;
     this.head.draw(headOf(facts), silence);

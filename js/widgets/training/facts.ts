@@ -1,6 +1,6 @@
 /** What pages know of a training: `docs/wire.md`, "A training's facts and tables". */
 
-import type { Feed, Status } from "../../shared/types";
+import type { Feed, Notice, Status } from "../../shared/types";
 
 export const COMMANDS = ["start", "pause", "resume", "step", "stop", "use_best"] as const;
 
@@ -8,6 +8,7 @@ export interface TrainingFacts {
   name: string;
   status: Status;
   reason: string;
+  notices: Notice[];
   step: number;
   steps: number | null;
   epoch: number;

@@ -9,7 +9,7 @@ import { buttonOf, commandOfKey, eventAt, headOf, mainCommand, settingsLine, spe
 
 const CAN = { start: true, pause: false, resume: false, step: true, stop: true, use_best: false };
 const facts = (more: Partial<TrainingFacts> = {}): TrainingFacts => ({
-  name: "two towers", status: "ready", reason: "Not started.", step: 0, steps: null, epoch: 0, epochs: null, rate: 0, eta: null, loss: null, best: null, can: CAN,
+  name: "two towers", status: "ready", reason: "Not started.", notices: [], step: 0, steps: null, epoch: 0, epochs: null, rate: 0, eta: null, loss: null, best: null, can: CAN,
   ks: [1, 10], monitor: 10, caches: [], file: null,
   settings: { batch_size: 64, accumulate: 2, precision: "bf16", patience: null, seed: 0, device: "cpu", lr: 0.001, loss: "CacheLoss", pairs: 500, held_out: 100, parameters: 3 },
   ...more,

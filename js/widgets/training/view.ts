@@ -5,6 +5,7 @@ import { button, h, isDisabled, isTyping, setAttribute, setText } from "../../sh
 import { line } from "../../shared/format";
 import { dress } from "../../shared/panel/dress";
 import { createHead } from "../../shared/panel/head";
+import { problemsOf } from "../../shared/panel/asked";
 import { createProblems } from "../../shared/panel/problems";
 import { Steering } from "../../shared/panel/steering";
 import { createVoice } from "../../shared/panel/voice";
@@ -116,7 +117,7 @@ class TrainingPanel implements View {
     const { silence, state } = this.steering;
     dress(this.main, buttonOf(mainCommand(facts, state), facts, state));
     for (const [name, tool] of this.tools) dress(tool, buttonOf(name, facts, state));
-    this.problems.draw(state.problems);
+    this.problems.draw(problemsOf(state, facts?.notices));
     this.voice.say(silence, facts?.status ?? null, () => (facts ? spoken(facts) : ""));
     if (!facts) return;
     this.head.draw(headOf(facts), silence);
