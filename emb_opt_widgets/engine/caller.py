@@ -446,10 +446,10 @@ class Caller:
             return [*out, Opened(batch.rows, describe_error(error))]
         if not error.suspect:
             self._backlog.first(batch)
+        elif len(batch.rows) > 1:
+            self._backlog.suspects.extend(replace(batch, deaths=deaths).halves())
         elif deaths < _DEATHS:
             self._backlog.suspects.append(replace(batch, deaths=deaths))
-        elif len(batch.rows) > 1:
-            self._backlog.suspects.extendleft(reversed(replace(batch, deaths=_DEATHS - 1).halves()))
         else:
             twice = WorkerDied(f"its worker died {deaths} times; the item is set apart")
             out += self._failed(replace(batch, tries=self._calls.retries), twice)

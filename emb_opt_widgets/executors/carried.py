@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from emb_opt_widgets.errors import RemoteError, describe_error
+from emb_opt_widgets.errors import RemoteError, WorkerDied, describe_error
 from emb_opt_widgets.executors.call import Call, Reply
 
 __all__ = ["Announce", "FileAnnounce", "NotHere", "Parcel", "RemoteTask", "Sealed", "Task", "dumps", "hold", "opened"]
@@ -40,9 +40,11 @@ class _OutOfTime(BaseException):
 class Announce(Protocol):
     """Tells, from a worker, that a call has begun and ended."""
 
-    def begun(self) -> None: ...
+    def begun(self) -> bool:
+        """Tell that it begins; False: it has begun before, and is not to run again."""
 
-    def ended(self) -> None: ...
+    def ended(self) -> None:
+        """Tell that it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,12 @@ class FileAnnounce:
 
     path: str
 
-    def begun(self) -> None:
+    def begun(self) -> bool:
         try:
             Path(self.path).write_text(f"{os.getpid()} {socket.gethostname()}", encoding="utf-8")
         except OSError:
-            return
+            return True
+        return True
 
     def ended(self) -> None:
         try:
@@ -212,9 +215,9 @@ class RemoteTask:
     limit: float | None = None
 
     def __call__(self) -> Sealed:
-        if self.announce is not None:
-            self.announce.begun()
         try:
+            if self.announce is not None and not self.announce.begun():
+                raise WorkerDied("its worker died")
             function = _fetched(self.token, self.route)
             argument = pickle.loads(self.argument)
             return _sealed(_within(lambda: _finished(function(argument)), self.limit))

@@ -1,7 +1,8 @@
 """A Dask `Client` as workers. Needs `distributed`.
 
 A function goes to every worker, also to those that come later, once, by a worker plugin; that a call has begun is told
-by an event. A call that begins again has lost its worker: it is taken from Dask, which would repeat it elsewhere.
+by an event. Dask repeats what its workers died of, several times: the scheduler is told of each call that begins, and a
+call that begins again is answered with the death of its worker, without being run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distributed import KilledWorker, WorkerPlugin, get_worker
+from distributed.utils import sync
 
 from emb_opt_widgets.errors import StateError, WorkerDied, describe_error
 from emb_opt_widgets.executors.call import Call, Reply
@@ -24,6 +26,9 @@ __all__ = ["DaskWorkers"]
 
 _FRESH = 2.0
 _GRACE = 5.0
+_CALM = 1.5
+_calm_from = [0.0]  # in a worker: a nanny does not replace one that dies before it has been heard to start
+_FETCHED = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,15 @@ class _EventAnnounce:
     topic: str
     number: int
 
-    def begun(self) -> None:
-        get_worker().log_event(self.topic, self.number)
+    def begun(self) -> bool:
+        worker: Any = get_worker()
+        time.sleep(max(0.0, _calm_from[0] - time.monotonic()))
+        keys = [self.topic, str(self.number)]
+        if sync(worker.loop, worker.scheduler.get_metadata, keys=keys, default=None) is not None:
+            return False
+        sync(worker.loop, worker.scheduler.set_metadata, keys=keys, value=1)
+        worker.log_event(self.topic, self.number)
+        return True
 
     def ended(self) -> None:
         """The answer tells."""
@@ -45,6 +57,9 @@ class _Held(WorkerPlugin):
         self.token, self.data = token, data
 
     def setup(self, worker: Any) -> None:
+        heartbeat = worker.periodic_callbacks.get("heartbeat")
+        if heartbeat is not None and not heartbeat.is_running():
+            _calm_from[0] = time.monotonic() + _CALM
         try:
             hold(self.token, self.data)
         except Exception:  # told by each call, where it costs that call only
@@ -114,6 +129,7 @@ class DaskWorkers:
         if self._client.status == "running":
             self._forget()
             self._client.unsubscribe_topic(self._topic)
+            self._client.set_metadata([self._topic], {})
             if self._again is not None:
                 self._client.close()
 
@@ -131,25 +147,25 @@ class DaskWorkers:
 
     def _begins(self, number: int) -> None:
         """In the client's loop: nothing here may wait."""
-        call, future = self._begun.get(number, (None, None))
-        if call is None:
-            return
-        if call.begun is None:
+        call, _ = self._begun.get(number, (None, None))
+        if call is not None:
             call.begin()
-            return
-        self._begun.pop(number, None)
-        if future is not None:
-            self._client.loop.add_callback(lambda: future.cancel(asynchronous=True))
-        call.end(Reply(error=WorkerDied("its worker died")))
 
     def _ended(self, future: Any, task: Task, number: int) -> None:
-        if self._begun.pop(number, None) is None:
+        if number not in self._begun:
             return
+        self._reply(future, task, number)
+        if task.call.reply is not None:
+            self._begun.pop(number, None)
+            future.release()
+
+    def _reply(self, future: Any, task: Task, number: int) -> None:
+        """In the one thread that tells: a result that its worker took along is not waited for."""
         if future.status == "cancelled":
             task.call.end(Reply(error=WorkerDied("the cluster dropped the call", suspect=False)))
             return
         try:
-            sealed = future.result()
+            sealed = future.result(timeout=_FETCHED)
         except KilledWorker:
             task.call.end(Reply(error=WorkerDied("its worker died")))
         except Exception as error:

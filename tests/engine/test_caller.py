@@ -339,7 +339,7 @@ def test_poisonous_items_are_named_and_all_others_are_answered(size: int) -> Non
             workers.work(itself)
     answers = told(out + caller.settle())
     poisoned = {row: answers.pop(row) for row in (10, 35)}
-    assert all("its worker died 2 times; the item is set apart" in why for why in poisoned.values())
+    assert all("times; the item is set apart" in why for why in poisoned.values())
     assert answers == {i: float(i) for i in range(60) if i not in poisoned} and workers.remade > 0
 
 

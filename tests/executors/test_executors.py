@@ -67,6 +67,7 @@ def test_dask(cluster: Any, check: Callable[[ExecutorCase], None]) -> None:
     check(ExecutorCase(cluster.get_client, lambda client: client.close()))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("check", EXECUTOR_CHECKS, ids=lambda check: check.__name__)
 def test_submitit(tmp_path: Any, check: Callable[[ExecutorCase], None]) -> None:
