@@ -23,6 +23,7 @@ from emb_opt_widgets.testing import (
 OURS = [
     eow.RLUpdate([0.1, 1.0]), eow.TopKDiscreteUpdate(2), eow.TopKContinuousUpdate(3),
     eow.GradientQueries(eow.TopKContinuousUpdate(2), [0.5]), eow.strategies.Portfolio(), eow.SurrogateUpdate(),
+    eow.strategies.LatentUpdate(),
 ]  # fmt: skip
 
 
