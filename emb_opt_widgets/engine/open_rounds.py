@@ -11,8 +11,9 @@ handed out again when the engine goes on.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,11 @@ _LOOK = 0.05
 """Seconds after which commands are looked for though no call ended."""
 _LATEST = 0.3
 """Weight of the latest measurement in a running mean."""
+_WINDOW = 65
+"""Ends of calls that tell how fast they come."""
+_AHEAD = 4
+_SPARE = 1.25
+"""Calls of a round for each that ends while it is thought of: fewer, and thinking could not keep up."""
 
 
 def is_open(parts: Parts) -> bool:
@@ -66,27 +72,26 @@ class Orders:
     until: Callable[[], int | None]
 
 
-@dataclass(slots=True)
 class _Tempo:
     """How long thinking takes, and how fast calls end: how many calls must wait in the workers' queue, so that none of
     them is idle meanwhile."""
 
-    thinking: float = 0.0
-    calls_a_second: float = 0.0
-    _last: float = field(default_factory=time.monotonic)
+    def __init__(self) -> None:
+        self._thinking = 0.0
+        self._ends: deque[float] = deque([time.monotonic()], maxlen=_WINDOW)
 
     def thought(self, seconds: float) -> None:
-        self.thinking = seconds if not self.thinking else (1 - _LATEST) * self.thinking + _LATEST * seconds
+        """A round was proposed."""
+        self._thinking = seconds if not self._thinking else (1 - _LATEST) * self._thinking + _LATEST * seconds
 
     def ended(self, calls: int) -> None:
-        now = time.monotonic()
-        rate = calls / max(now - self._last, 1e-3)
-        self.calls_a_second = (1 - _LATEST) * self.calls_a_second + _LATEST * rate
-        self._last = now
+        """Calls ended just now."""
+        self._ends.extend([time.monotonic()] * calls)
 
-    def ahead(self, at_once: int) -> int:
-        """Calls to keep in the queue, at most as many as are made at once."""
-        return min(at_once, int(np.ceil(self.thinking * self.calls_a_second)))
+    def ahead(self, workers: int) -> int:
+        """Calls that end while the next round is thought of, to be kept in the queue; at most four for each worker."""
+        rate = (len(self._ends) - 1) / max(time.monotonic() - self._ends[0], 1e-3)
+        return min(_AHEAD * workers, int(np.ceil(self._thinking * rate)))
 
 
 class _Flow:
@@ -127,8 +132,13 @@ class _Flow:
 
     @property
     def batch_size(self) -> int:
-        """Items that are scored at a time."""
+        """Items of a call."""
         return 1 if self.caller is None else self.caller.batch_size
+
+    @property
+    def ahead(self) -> int:
+        """Calls to keep in the workers' queue."""
+        return 0 if self.caller is None else self.tempo.ahead(self.caller.at_most)
 
     @property
     def _callers(self) -> list[Caller]:
@@ -171,7 +181,7 @@ class _Flow:
         if self.caller is None:
             return 0
         waiting = -(-len(self.caller.waiting) // self.batch_size)
-        return (self.caller.free + max(0, self.tempo.ahead(self.caller.at_most) - waiting)) * self.batch_size
+        return (self.caller.free + max(0, self.ahead - waiting)) * self.batch_size
 
 
 def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
@@ -268,7 +278,8 @@ def _next_round(state: State, parts: Parts, flow: _Flow, orders: Orders) -> Gene
         flow.look()
         parts.checkpoint()
 
-    thinking = replace(parts, score=None, checkpoint=checkpoint, at_once=flow.batch_size)
+    at_once = max(1, int(np.ceil(_SPARE * flow.ahead))) * flow.batch_size
+    thinking = replace(parts, score=None, checkpoint=checkpoint, at_once=at_once)
     try:
         if state.phase in (Phase.SCORE, Phase.PRUNE):
             yield close_round(state, thinking)
