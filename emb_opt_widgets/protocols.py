@@ -35,11 +35,12 @@ from emb_opt_widgets.engine.queries import Choice, Proposals, Queries, Query
 from emb_opt_widgets.engine.status import Activity, ItemStatus, NodeStatus, RunStatus, SearchStatus
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio.board import Board
-from emb_opt_widgets.strategies.portfolio.operators import Candidates, Operator
+from emb_opt_widgets.strategies.portfolio.operators import Asker, Candidates, Ground, Operator, Question
 from emb_opt_widgets.strategies.portfolio.surrogates import Fitted, JointFitted, Observed, Surrogate
 
 __all__ = [
     "Activity",
+    "Asker",
     "Asynchronous",
     "Board",
     "Candidates",
@@ -49,6 +50,7 @@ __all__ = [
     "Event",
     "FilterFunction",
     "Fitted",
+    "Ground",
     "Hits",
     "Item",
     "ItemStatus",
@@ -67,6 +69,7 @@ __all__ = [
     "Queries",
     "QueriesLike",
     "Query",
+    "Question",
     "ReadableSource",
     "Response",
     "Responses",

@@ -31,9 +31,10 @@ NAMES = {
         "differentiable",
     ],
     "emb_opt_widgets.strategies": [
-        "Blend", "BoTorchSurrogate", "CompositeFilter", "CompositeScore", "Coverage", "Explore", "GradientQueries",
-        "Kernel", "LatentUpdate", "LearnedMetric", "Linear", "Neighbours", "Only", "Portfolio", "RLUpdate",
-        "SklearnSurrogate", "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "Uniform",
+        "Around", "Between", "Blend", "BoTorchSurrogate", "CompositeFilter", "CompositeScore", "Coverage", "Explore",
+        "Gradient", "GradientQueries", "Kernel", "LatentUpdate", "LearnedMetric", "Linear", "Neighbours", "Only",
+        "Portfolio", "RLUpdate", "SklearnSurrogate", "Spread", "SurrogateUpdate", "TopKContinuousUpdate",
+        "TopKDiscreteUpdate", "TopKPrune", "Uniform",
     ],
     "emb_opt_widgets.report": ["Report", "search_summary", "write_page", "write_report"],
     "emb_opt_widgets.cli": ["main"],

@@ -8,10 +8,13 @@ from emb_opt_widgets.engine.protocols import Update
 from emb_opt_widgets.strategies.composite import CompositeFilter, CompositeScore
 from emb_opt_widgets.strategies.gradient_queries import GradientQueries
 from emb_opt_widgets.strategies.portfolio import (
+    Around,
+    Between,
     Blend,
     BoTorchSurrogate,
     Coverage,
     Explore,
+    Gradient,
     Kernel,
     LearnedMetric,
     Linear,
@@ -19,6 +22,7 @@ from emb_opt_widgets.strategies.portfolio import (
     Only,
     Portfolio,
     SklearnSurrogate,
+    Spread,
     SurrogateUpdate,
     Uniform,
 )
@@ -28,12 +32,15 @@ from emb_opt_widgets.strategies.rl import RLUpdate
 from emb_opt_widgets.strategies.topk import TopKContinuousUpdate, TopKDiscreteUpdate
 
 __all__ = [
-    "BoTorchSurrogate",
+    "Around",
+    "Between",
     "Blend",
+    "BoTorchSurrogate",
     "CompositeFilter",
     "CompositeScore",
     "Coverage",
     "Explore",
+    "Gradient",
     "GradientQueries",
     "Kernel",
     "LatentUpdate",
@@ -44,6 +51,7 @@ __all__ = [
     "Portfolio",
     "RLUpdate",
     "SklearnSurrogate",
+    "Spread",
     "SurrogateUpdate",
     "TopKContinuousUpdate",
     "TopKDiscreteUpdate",
@@ -54,9 +62,9 @@ __all__ = [
 REGISTRY: Mapping[str, type] = {
     part.__name__: part
     for part in (
-        Blend, BoTorchSurrogate, CompositeFilter, CompositeScore, Coverage, Explore, GradientQueries, Kernel,
-        LatentUpdate, LearnedMetric, Linear, Neighbours, Only, Portfolio, RLUpdate, SklearnSurrogate, SurrogateUpdate,
-        TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune, Uniform,
+        Around, Between, Blend, BoTorchSurrogate, CompositeFilter, CompositeScore, Coverage, Explore, Gradient,
+        GradientQueries, Kernel, LatentUpdate, LearnedMetric, Linear, Neighbours, Only, Portfolio, RLUpdate,
+        SklearnSurrogate, Spread, SurrogateUpdate, TopKContinuousUpdate, TopKDiscreteUpdate, TopKPrune, Uniform,
     )
 }  # fmt: skip
 """Our own parts by name: what a search's file restores without being handed anything."""

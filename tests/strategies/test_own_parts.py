@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import emb_opt_widgets as eow
+from benchmarks.methods import AskedOnly
 from emb_opt_widgets.engine.view import Interrupted, SearchView
 from emb_opt_widgets.strategies import (
     BoTorchSurrogate,
     Explore,
+    Gradient,
     Kernel,
     LearnedMetric,
     Linear,
@@ -21,7 +23,7 @@ from emb_opt_widgets.strategies import (
     Portfolio,
     SklearnSurrogate,
 )
-from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Candidates
+from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Candidates, Ground, Question
 from emb_opt_widgets.strategies.portfolio.surrogates import Observed
 from emb_opt_widgets.testing import check_operator, check_surrogate
 
@@ -174,6 +176,65 @@ def test_an_operator_of_ones_own_gets_its_calls_and_its_words() -> None:
     search, memory = ran(Portfolio((First(prior=(90.0, 1.0)), "blend")))
     assert "first" in search.controller.state.operators and memory["credit"]["first"]
     assert any(reason.startswith("in order: ") for reason in search.controller.state.reasons)
+
+
+@dataclass(frozen=True)
+class Best:
+    """At the best, once more; or nowhere that there is."""
+
+    name: str = "best"
+    prior: tuple[float, float] = (20.0, 1.0)
+    how: str = ""
+
+    def ask(self, ground: Ground) -> Any:
+        seed, chance = ground.draw(ground.best)
+        match self.how:
+            case "raises":
+                raise ZeroDivisionError("no luck")
+            case "array":
+                return ground.vectors[seed]
+            case "width":
+                return Question(ground.vectors[seed][:2], "too narrow")
+            case "nan":
+                return Question(ground.vectors[seed] * np.nan, "nowhere")
+            case "seed":
+                return Question(ground.vectors[seed], "of nothing", len(ground.ids))
+            case "chance":
+                return Question(ground.vectors[seed], "never", seed, 0.0)
+        return Question(ground.vectors[seed] + np.float32(0.1), "beside one of the best", seed, chance)
+
+
+def asked_only(update: Any) -> tuple[eow.Search, Any]:
+    search = eow.Search(AskedOnly(gaussians()), smooth, update=update, budget=20, seed=1)
+    search.run(progress=False)
+    return search, search.controller.state.memory
+
+
+def test_one_list_of_operators_serves_both_kinds_of_sources() -> None:
+    update = Portfolio(("blend", Best(), "around"), "linear")
+    search, memory = asked_only(update)
+    made = set(search.controller.state.operators)
+    assert {"best", "around"} <= made <= {"best", "around", "seen before", "start", "spread"}
+    assert "beside one of the best" in search.controller.state.reasons and "best" in memory["credit"]
+    assert search.n_scored == 20
+    assert "best" not in ran(update, 20)[0].controller.state.operators
+    for alone in (Portfolio(("blend", "random"), "linear"), Portfolio(("gradient", "spread"), "linear")):
+        assert ran(alone, 20)[0].n_scored == 20 == asked_only(alone)[0].n_scored
+    assert Portfolio("gradient").operators == (Gradient(),)
+
+
+@pytest.mark.parametrize("how", ["raises", "array", "width", "nan", "seed", "chance"])
+def test_one_that_asks_badly_is_left_out(how: str) -> None:
+    for others in (("around", "spread"), ()):
+        search, memory = asked_only(Portfolio((Best(how=how), *others), "linear"))
+        assert search.n_scored == 20 and "'best'" in memory["troubles"][0]
+        assert "best" not in search.controller.state.operators
+
+
+@pytest.mark.parametrize("how", ["raises", "nan", "later"])
+def test_a_bad_surrogate_is_left_out_where_a_source_can_only_be_asked(how: str) -> None:
+    search, memory = asked_only(Portfolio(surrogates=("linear", Nearest(how=how))))
+    assert search.n_scored == 20 and memory["troubles"] and set(memory["weights"]) == {"linear"}
 
 
 def surrogates() -> list[Any]:

@@ -20,21 +20,19 @@ from emb_opt_widgets.strategies.portfolio.batch import acquire
 from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, called, fit_ensemble, learn
 from emb_opt_widgets.strategies.portfolio.known import nearness
 from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.operators import Around, Asker, Ground, Spread
 from emb_opt_widgets.strategies.portfolio.readable import short
 from emb_opt_widgets.strategies.portfolio.rows import HeldRows
 from emb_opt_widgets.strategies.portfolio.settings import Settings
 from emb_opt_widgets.strategies.portfolio.state import Batch, Memory, RoundPlan
 from emb_opt_widgets.strategies.portfolio.surrogates import Surrogate
-from emb_opt_widgets.strategies.portfolio.troubles import Troubles, without
+from emb_opt_widgets.strategies.portfolio.troubles import Troubles, questioned, without
 
 __all__ = ["choose_hits", "propose_queries"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 
-QUERY_PRIOR: Mapping[str, tuple[float, float]] = {
-    "gradient": (3.0, 1.0), "around": (2.0, 1.0), "between": (1.0, 1.0), "spread": (0.5, 2.0),
-}  # fmt: skip
 _QUERIES = (16, 64)
 _WALK = 0.8
 """Share of the queries that stand at what was seen and not asked about yet, whatever the credit, where the source holds
@@ -116,38 +114,40 @@ def propose_queries(settings: Settings, view: SearchView) -> Proposals:
     memory = learn(memory, positions, seen.gains, np.isin(calls, view.handed_out()))
     troubles = Troubles(view.notify)
     return without(
-        settings.surrogates, lambda surrogates: _proposed(surrogates, seen, memory, view, troubles), troubles
+        settings.surrogates,
+        lambda surrogates: _proposed(replace(settings, surrogates=surrogates), seen, memory, view, troubles),
+        troubles,
     )
 
 
-def _proposed(
-    surrogates: Sequence[Surrogate], seen: _Seen, memory: Memory, view: SearchView, troubles: Troubles
-) -> Proposals:
+def _proposed(settings: Settings, seen: _Seen, memory: Memory, view: SearchView, troubles: Troubles) -> Proposals:
     """What is asked about, as these surrogates see it."""
     rng = view.rng("portfolio")
-    ensemble, memory = seen.fit(surrogates, memory, view, troubles) if seen.modelled else (None, memory)
+    ensemble, memory = seen.fit(settings.surrogates, memory, view, troubles) if seen.modelled else (None, memory)
     memory = replace(memory, troubles=troubles.texts)
     if ensemble is None:
         middle, around = seen.library.block(np.arange(seen.library.n)).std(axis=0), rng.standard_normal
         return _spread(seen.library.original(middle * around((_asked(view), view.dim))), memory)
-    share = shares(memory.credit, QUERY_PRIOR, rng)
-    share = _wider(_walking(share) if _walks(view) else share, view.idle_rounds)
+    share = _shares(settings.askers, memory, rng, view)
     memory = replace(memory, plan=RoundPlan("model", {name: round(value, 4) for name, value in share.items()}))
     view.checkpoint()
-    return _queries(seen, ensemble, share, memory, rng, view)
+    return _queries(settings.askers, seen, ensemble, share, memory, rng, view, troubles)
 
 
-def _walking(share: Mapping[str, float]) -> dict[str, float]:
-    """Shares with at least `_WALK` for "around"."""
-    rest = min(1.0, (1 - _WALK) / max(1 - share["around"], 1e-9))
-    kept = {name: value * rest for name, value in share.items() if name != "around"}
-    return {**kept, "around": 1 - sum(kept.values())}
-
-
-def _wider(share: Mapping[str, float], dry: int) -> dict[str, float]:
-    """Shares that turn to unasked regions, by half for every round in a row that found nothing new."""
-    kept = {name: value * 0.5**dry for name, value in share.items()}
-    return {**kept, "spread": kept["spread"] + 1.0 - sum(kept.values())}
+def _shares(askers: Sequence[Asker], memory: Memory, rng: np.random.Generator, view: SearchView) -> dict[str, float]:
+    """Each asker's share of the queries: by credit; most of them walk, where there is something to walk on; and by
+    half for every round in a row that found nothing new, they turn to regions not asked about."""
+    share = shares(memory.credit, {one.name: one.prior for one in askers}, rng)
+    walk = next((one.name for one in askers if isinstance(one, Around)), None)
+    if walk is not None and _walks(view):
+        rest = min(1.0, (1 - _WALK) / max(1 - share[walk], 1e-9))
+        kept = {name: value * rest for name, value in share.items() if name != walk}
+        share = {**kept, walk: 1 - sum(kept.values())}
+    wide = next((one.name for one in askers if isinstance(one, Spread)), None)
+    if wide is not None:
+        kept = {name: value * 0.5**view.idle_rounds for name, value in share.items()}
+        share = {**kept, wide: kept[wide] + 1.0 - sum(kept.values())}
+    return share
 
 
 def _spread(points: Float64, memory: Memory) -> Proposals:
@@ -155,34 +155,30 @@ def _spread(points: Float64, memory: Memory) -> Proposals:
 
 
 def _queries(
-    seen: _Seen, ensemble: Ensemble, share: Mapping[str, float], memory: Memory, rng: np.random.Generator,
-    view: SearchView,
+    askers: Sequence[Asker], seen: _Seen, ensemble: Ensemble, share: Mapping[str, float], memory: Memory,
+    rng: np.random.Generator, view: SearchView, troubles: Troubles,
 ) -> Proposals:  # fmt: skip
     """The round's queries, each drawn by the operators' shares and the rank of the item that it starts from."""
     library, value = seen.library, ensemble.at(seen.library, np.arange(seen.library.n))
     seeds = _Seeds(seen, value, view)
-    names = list(share)
-    odds = np.array([share[name] for name in names])
-    odds /= odds.sum()
+    ground = Ground(
+        library, view.items()["embedding"][seen.rows], view.ids(seen.rows), ensemble, seeds.best, seeds.unasked, rng,
+        _SEEDS,
+    )  # fmt: skip
+    able, names = {one.name: one for one in askers}, list(share)
     made: list[tuple[Array, int, str, str, float]] = []
-    for _ in range(_asked(view)):
-        name = names[int(rng.choice(len(names), p=odds))]
-        at, chance = seeds.draw(seeds.unasked if name == "around" else seeds.best, rng)
-        z = library.block(np.array([at]))
-        if name == "gradient":
-            z, reason = _uphill(z, ensemble), "uphill of the surrogate, from one of the best"
-        elif name == "around":
-            seeds.unasked = seeds.unasked[seeds.unasked != at]
-            reason = f"around item {view.ids(seen.rows[[at]])[0]}, the most promising not asked about"
-        elif name == "between":
-            other, _ = seeds.draw(seeds.best, rng)
-            z = z + np.float32(rng.uniform(0.3, 1.3)) * (library.block(np.array([other])) - z)
-            reason = "on the line through two of the best"
-        else:
-            z = (rng.standard_normal(z.shape) * library.block(np.arange(library.n)).std(axis=0)).astype(np.float32)
-            at, chance, reason = -1, 1.0, "a region not asked about"
-        point = view.items()["embedding"][seen.rows[at]] if name == "around" else library.original(z)[0]
-        made.append((point, seeds.finder(at), name, reason, float(share[name] * chance)))
+    while len(made) < _asked(view):
+        odds = np.array([share[name] for name in names])
+        name = names[int(rng.choice(len(names), p=odds / odds.sum()))]
+        question = questioned(able[name], ground, troubles)
+        if question is None:
+            names.remove(name)
+            if not names:
+                able, names, share = {"spread": Spread()}, ["spread"], {"spread": 1.0}
+            continue
+        odd = float(share[name] * question.chance)
+        made.append((question.point, seeds.finder(question.seed), name, question.reason, odd))
+    memory = replace(memory, troubles=troubles.texts)
     items: list[Array | None] | None = None
     again = np.flatnonzero(seen.status == ItemStatus.CANDIDATE)
     if len(again):
@@ -225,30 +221,10 @@ class _Seeds:
         ]
         self.unasked = np.array(unasked[: _SEEDS + _MOST_QUERIES], np.int64)
 
-    def draw(self, places: Array, rng: np.random.Generator) -> tuple[int, float]:
-        """One of the places, the earlier the likelier, and with what chance."""
-        places = places[:_SEEDS] if len(places) else self.best
-        chance = np.exp(-np.arange(len(places)) / 4.0)
-        chance /= chance.sum()
-        i = int(rng.choice(len(places), p=chance))
-        return int(places[i]), float(chance[i])
-
     def finder(self, at: int) -> int:
         """The active node that found it, or -1."""
         node = int(self._finders[at]) if at >= 0 else -1
         return node if node >= 0 and self._active[node] else -1
-
-
-def _uphill(z: Array, ensemble: Ensemble, step: float = 1e-2) -> Array:
-    """The best of a few steps along the surrogate's gradient, by central differences."""
-    d = z.shape[1]
-    shift = np.float32(step) * np.eye(d, dtype=np.float32)
-    value = ensemble.predict(np.concatenate([z + shift, z - shift]))
-    gradient = (value[:d] - value[d:]) / (2 * step)
-    gradient = gradient / max(float(np.linalg.norm(gradient)), 1e-12)
-    reach = np.sqrt(2 * d) * 0.5
-    tried = np.concatenate([z + np.float32(s * reach) * gradient for s in (0.1, 0.25, 0.5, 1.0)]).astype(np.float32)
-    return tried[[int(np.argmax(ensemble.predict(tried)))]]
 
 
 def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choice:

@@ -11,13 +11,22 @@ import numpy as np
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.bandit import shares
 from emb_opt_widgets.strategies.portfolio.ensemble import WORKS, Ensemble
-from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Blend, Coverage, Only, Operator, Uniform
+from emb_opt_widgets.strategies.portfolio.operators import (
+    ASKERS,
+    OPERATORS,
+    Asker,
+    Blend,
+    Coverage,
+    Only,
+    Operator,
+    Uniform,
+)
 from emb_opt_widgets.strategies.portfolio.state import Memory
 from emb_opt_widgets.strategies.portfolio.surrogates import SURROGATES, Surrogate
 
 __all__ = ["Settings", "check_weight", "operator_shares", "read_operators", "read_surrogates"]
 
-Part = TypeVar("Part", Operator, Surrogate)
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,16 @@ class Settings:
     surrogates: Sequence[Surrogate]
     caution: float
     boldness: float
+    askers: Sequence[Asker] = tuple(ASKERS.values())
+
+    @classmethod
+    def of(
+        cls, parts: Sequence[Operator | Asker], surrogates: Sequence[Surrogate], caution: float, bold: float
+    ) -> Settings:
+        """Operators by what they are for; the usual ones where none is."""
+        operators = [one for one in parts if isinstance(one, Operator)] or list(OPERATORS.values())
+        askers = [one for one in parts if isinstance(one, Asker)] or list(ASKERS.values())
+        return cls(operators, surrogates, caution, bold, askers)
 
     @property
     def blind(self) -> bool:
@@ -71,20 +90,22 @@ def read_surrogates(given: Any) -> tuple[Surrogate, ...]:
     Raises:
         InputError: None, an unknown name, a class, no surrogate, or two of one name.
     """
-    out = _read("surrogates", given, SURROGATES, Surrogate, "name and fit(observed)")
+    out = _read("surrogates", given, SURROGATES, (Surrogate,), "name and fit(observed)")
     if any(one.name == WORKS for one in out):
         raise InputError("surrogates is not usable", expected="other names", got=WORKS)
     return out
 
 
-def read_operators(given: Any, surrogates: Sequence[Surrogate]) -> tuple[Operator, ...]:
+def read_operators(given: Any, surrogates: Sequence[Surrogate]) -> tuple[Operator | Asker, ...]:
     """Operators from objects and names, checked. The name of a surrogate of one's own stands for `Only` of it.
 
     Raises:
         InputError: None, an unknown name, a class, no operator, a prior that is none, or two of one name.
     """
     own = {one.name: Only((one.name,)) for one in surrogates if one.name not in OPERATORS}
-    out = _read("operators", given, {**OPERATORS, **own}, Operator, "name, prior, learning, said and propose(board, n)")
+    named: dict[str, Operator | Asker] = {**OPERATORS, **ASKERS, **own}
+    has = "name, prior, and ask(ground) or learning, said and propose(board, n)"
+    out = _read("operators", given, named, (Operator, Asker), has)
     for one in out:
         prior = one.prior
         if not isinstance(prior, (tuple, list)) or len(prior) != 2:
@@ -96,16 +117,16 @@ def read_operators(given: Any, surrogates: Sequence[Surrogate]) -> tuple[Operato
     return out
 
 
-def _read(what: str, given: Any, named: Mapping[str, Part], kind: type, has: str) -> tuple[Part, ...]:
+def _read(what: str, given: Any, named: Mapping[str, Part], kinds: tuple[type, ...], has: str) -> tuple[Part, ...]:
     parts = given if isinstance(given, (tuple, list)) else (given,)
-    out: list[Part] = []
+    out: list[Any] = []
     for part in parts:
         if isinstance(part, str) and part not in named:
             raise InputError(f"{what} is not usable", expected=f"some of {', '.join(named)}", got=repr(part))
         one: Any = named[part] if isinstance(part, str) else part
         if isinstance(one, type):
             raise InputError(f"{what} is not usable", expected=f"an object: {one.__name__}()", got="the class itself")
-        fits: bool = isinstance(one, kind)
+        fits: bool = isinstance(one, kinds)
         if not fits:
             raise InputError(f"{what} is not usable", expected=f"names, or objects with {has}", got=type(one).__name__)
         if not isinstance(one.name, str) or not one.name:

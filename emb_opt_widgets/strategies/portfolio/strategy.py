@@ -13,7 +13,7 @@ from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.asking import choose_hits, propose_queries
 from emb_opt_widgets.strategies.portfolio.known import is_readable
 from emb_opt_widgets.strategies.portfolio.latent import LatentUpdate
-from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Operator
+from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Asker, Operator
 from emb_opt_widgets.strategies.portfolio.readable import choose_items, propose_items
 from emb_opt_widgets.strategies.portfolio.settings import Settings, check_weight, read_operators, read_surrogates
 from emb_opt_widgets.strategies.portfolio.surrogates import SURROGATES, Surrogate
@@ -45,6 +45,8 @@ class Portfolio:
     Args:
         operators: Who takes part, as objects or names: "blend" (all models), "explore" (all models, boldly), "linear",
             "kernel", "neighbours", "coverage", "random"; the name of another surrogate asks that one alone.
+            Where the source can only be asked: "gradient", "around", "between", "spread". The usual ones of a kind
+            stand in where none of that kind is given.
         surrogates: Who is asked what to expect, as objects or names: "linear", "kernel", "learned". One that fails is
             left out of that round, and an operator that proposes what cannot be scored, too.
         caution: Standard deviations added to what is expected of an item.
@@ -53,7 +55,7 @@ class Portfolio:
             False: wait until a round's scores are all there.
     """
 
-    operators: tuple[Operator, ...] | tuple[Operator | str, ...] | str = tuple(OPERATORS.values())
+    operators: tuple[Operator | Asker, ...] | tuple[Operator | Asker | str, ...] | str = tuple(OPERATORS.values())
     surrogates: tuple[Surrogate, ...] | tuple[Surrogate | str, ...] | str = tuple(SURROGATES.values())
     caution: float = 0.75
     boldness: float = 2.5
@@ -68,7 +70,7 @@ class Portfolio:
 
     def _settings(self) -> Settings:
         surrogates = read_surrogates(self.surrogates)
-        return Settings(read_operators(self.operators, surrogates), surrogates, self.caution, self.boldness)
+        return Settings.of(read_operators(self.operators, surrogates), surrogates, self.caution, self.boldness)
 
     def propose(self, queries: Queries, view: SearchView) -> Proposals:
         """One node for each operator that got calls, with the items to score; or queries, where only those find any."""

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from emb_opt_widgets.strategies.portfolio.board import Board
-from emb_opt_widgets.strategies.portfolio.operators import Candidates, Operator
+from emb_opt_widgets.strategies.portfolio.operators import Asker, Candidates, Ground, Operator, Question
 from emb_opt_widgets.strategies.portfolio.surrogates import Surrogate
 from emb_opt_widgets.strategies.portfolio.surrogates.surrogate import SurrogateError
 
-__all__ = ["Troubles", "asked", "without"]
+__all__ = ["Troubles", "asked", "questioned", "without"]
 
 Made = TypeVar("Made")
 
@@ -76,6 +76,28 @@ def asked(operator: Operator, board: Board, n: int, troubles: Troubles) -> Candi
         troubles.add(f"The operator {operator.name!r} proposed what cannot be used. Expected {expected}; got {got}")
         return None
     return listed
+
+
+def questioned(asker: Asker, ground: Ground, troubles: Troubles) -> Question | None:
+    """Where an operator asks, checked; None, and the person is told, where that cannot be used."""
+    try:
+        question: object = asker.ask(ground)
+    except SurrogateError:
+        raise
+    except Exception as problem:
+        troubles.add(f"The operator {asker.name!r} raised {type(problem).__name__}: {problem}")
+        return None
+    n, d = ground.vectors.shape
+    fine = isinstance(question, Question) and np.shape(question.point) == (d,)
+    if isinstance(question, Question) and fine:
+        fine = bool(np.isfinite(question.point).all()) and -1 <= question.seed < n and 0 < question.chance <= 1
+        if fine:
+            return question
+    troubles.add(
+        f"The operator {asker.name!r} asked what cannot be used. Expected a Question with a finite point of shape "
+        f"({d},), a seed that was seen (or -1), and a chance above 0, at most 1; got {question!r:.120}"
+    )
+    return None
 
 
 def _wrong(listed: Any, board: Board) -> tuple[str, str] | None:
