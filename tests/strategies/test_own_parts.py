@@ -147,6 +147,7 @@ def test_a_bad_operator_is_seen_and_left_out(how: str) -> None:
     assert search.n_scored == 40 and search.status is eow.SearchStatus.FINISHED
     assert len(memory["troubles"]) == 1 and "'bad'" in memory["troubles"][0]
     assert "goes on without it" in memory["troubles"][0]
+    assert [notice.text for notice in search.notices if "'bad'" in notice.text] == memory["troubles"]
     assert "bad" not in search.controller.state.operators
 
 
