@@ -25,8 +25,10 @@ from emb_opt_widgets.live import display
 if TYPE_CHECKING:
     from emb_opt_widgets.engine.calls import Calls
     from emb_opt_widgets.engine.config import register
+    from emb_opt_widgets.engine.costs import Cost
     from emb_opt_widgets.engine.items import Item, Items
     from emb_opt_widgets.engine.status import Activity, RunStatus, SearchStatus
+    from emb_opt_widgets.engine.until import Until
     from emb_opt_widgets.live.notices import Notice
     from emb_opt_widgets.search.files import load, replay
     from emb_opt_widgets.search.results import BestItem, QueryTree, Results
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     )
 
 _WHERE = {
+    "Cost": "engine.costs",
     "Search": "search.search",
+    "Until": "engine.until",
     "load": "search.files",
     "replay": "search.files",
     "Calls": "engine.calls",
@@ -81,6 +85,7 @@ __all__ = [
     "Activity",
     "BestItem",
     "Calls",
+    "Cost",
     "DamagedFileError",
     "EmbOptError",
     "Fatal",
@@ -107,6 +112,7 @@ __all__ = [
     "TopKDiscreteUpdate",
     "TopKPrune",
     "UnknownNodeError",
+    "Until",
     "as_source",
     "load",
     "register",

@@ -17,11 +17,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 NAMES = {
     "emb_opt_widgets": [
-        "Activity", "BestItem", "Calls", "DamagedFileError", "EmbOptError", "Fatal", "FileError", "FileInUseError",
-        "FunctionError", "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError", "NewerFileError",
-        "Notice", "QueryTree", "RLUpdate", "Results", "RetryLater", "RunStatus", "Search", "SearchStatus", "StateError",
-        "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "as_source",
-        "load", "register", "replay",
+        "Activity", "BestItem", "Calls", "Cost", "DamagedFileError", "EmbOptError", "Fatal", "FileError",
+        "FileInUseError", "FunctionError", "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError",
+        "NewerFileError", "Notice", "QueryTree", "RLUpdate", "Results", "RetryLater", "RunStatus", "Search", "SearchStatus", "StateError",
+        "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "Until",
+        "as_source", "load", "register", "replay",
     ],
     "emb_opt_widgets.executors": [
         "Call", "FutureWorkers", "Inline", "Reply", "Threads", "Workers", "as_workers",

@@ -64,6 +64,10 @@ class BoundSource:
                 out["head"] = zlib.crc32(vectors.tobytes())
         return out
 
+    def first(self) -> Items | None:
+        """Its first items, a few thousand at most; None where it cannot be read through."""
+        return next(iter(self.source.scan(4096)), None) if isinstance(self.source, ReadableSource) else None
+
     def search(self, queries: npt.NDArray[np.float64], k: int) -> Hits:
         """Hits of float64 queries, checked."""
         k = k if self.size is None else min(k, self.size)

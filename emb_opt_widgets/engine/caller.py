@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.engine.alignment import aligned
 from emb_opt_widgets.engine.answers import Answer
 from emb_opt_widgets.engine.backlog import Backlog, Batch, Pace
 from emb_opt_widgets.engine.calls import Answered, CallHealth, Calls, Halt, Opened, Outcome
@@ -44,6 +45,7 @@ from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.trouble import Trouble
 from emb_opt_widgets.errors import Fatal, FunctionError, RetryLater, StateError, WorkerDied, describe_error
 from emb_opt_widgets.executors import Call, Inline, Reply, Threads, Workers
+from emb_opt_widgets.tables import frame_of
 
 __all__ = ["Caller"]
 
@@ -337,13 +339,19 @@ class Caller:
 
     # -- what a call came to ---------------------------------------------------------------------------------
 
+    def _in_order(self, value: Any, batch: Batch) -> Any:
+        """A frame or series in the order of the batch; anything else as it is."""
+        if frame_of(value) is None:
+            return value
+        return aligned(value, self._gather(batch.rows).ids, self._name)
+
     def _settled(self, batch: Batch, reply: Reply) -> list[Outcome]:
         if not self._flying:
             self._isolating = False
         error = reply.error
         if error is None:
             try:
-                answer = self._read(reply.value, len(batch.rows))
+                answer = self._read(self._in_order(reply.value, batch), len(batch.rows))
             except FunctionError as wrong:
                 if not self._health.worked and not self._halted:
                     return self._broke_contract(batch, wrong)

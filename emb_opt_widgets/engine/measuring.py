@@ -76,6 +76,10 @@ def reopen(state: State, body: ev.Reopened) -> None:
         _refund(state, rows)
     state.items["status"][rows] = ItemStatus.CANDIDATE
     state.items["call"][rows] = -1
+    call = state.items["call"]
+    answered = np.flatnonzero(call >= 0)
+    call[answered[np.argsort(call[answered])]] = np.arange(len(answered))
+    state.n_answered = len(answered)
     state.n_failed -= len(rows)
     for row in rows.tolist():
         state.item_reasons.pop(row, None)
@@ -105,6 +109,7 @@ def score(state: State, body: ev.Scored) -> None:
     rows = np.asarray(body.rows)
     again = state.items["call"][rows] >= 0
     late = body.told or bool(again.any() or (state.items["pending"][rows] > 0).any())
+    unimproved, best = state.unimproved, state.best_row
     _no_longer_pending(state, rows)
     _measured(state, body, rows)
     new = rows[~again]
@@ -115,6 +120,8 @@ def score(state: State, body: ev.Scored) -> None:
     _set_scores(state, new, np.asarray(body.values)[~again], noise)
     if again.any():
         _rescore(state, rows[again])
+    if not body.paid:
+        state.unimproved = unimproved if state.best_row == best else 0
     fresh = {place: reason for place, reason in body.reasons.items() if not again[int(place)]}
     state.answered(rows, fresh, body.data)
     state.failure = next(reversed(list(body.reasons.values())), state.failure)

@@ -201,8 +201,8 @@ def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
     yield from _keep_busy(state, orders, flow)
     flow.recall()
     while flow.flying:
-        yield from _wait(state, flow)
-    yield from _answered(state, flow)
+        yield from _wait(orders.parts(), flow)
+    yield from _answered(orders.parts(), flow)
     if flow.halt is not None and flow.halt.error is not None:
         raise flow.halt.error from flow.halt.error.__cause__
     if flow.halt is not None:
@@ -221,9 +221,9 @@ def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
     dry = False
     while True:
         flow.look()
-        fresh = list(_answered(state, flow))
-        yield from fresh
         parts = orders.parts()
+        fresh = list(_answered(parts, flow))
+        yield from fresh
         if flow.halt is not None or not orders.gate() or parts.score is None or not is_open(parts):
             return
         flow.use(parts.score, state)
@@ -231,17 +231,17 @@ def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
         room, rows = flow.room(), _chosen(state)
         if room and len(rows):
             handed = rows[:room]
-            yield [ev.HandedOut(handed, "worker", None if parts.costs is None else parts.costs(handed))]
+            yield [ev.HandedOut(handed, "worker", None if parts.pricing is None else parts.pricing.costs(handed))]
             parts.score.submit(handed)
         elif room and not dry and not len(rows) and _may_begin(state, orders.until()):
             began = time.monotonic()
             dry = yield from _next_round(state, parts, flow, orders)
             flow.tempo.thought(time.monotonic() - began)
         elif flow.busy:
-            yield from _wait(state, flow)
+            yield from _wait(parts, flow)
         else:
             flow.settle()
-            fresh = list(_answered(state, flow))
+            fresh = list(_answered(parts, flow))
             yield from fresh
             if not fresh:
                 return
@@ -252,16 +252,16 @@ def _chosen(state: State) -> npt.NDArray[np.int32]:
     return state.unscored()[: state.calls_left] if state.phase is Phase.SCORE else np.empty(0, np.int32)
 
 
-def _wait(state: State, flow: _Flow) -> Iterator[Bodies]:
+def _wait(parts: Parts, flow: _Flow) -> Iterator[Bodies]:
     flow.wait()
     flow.look()
-    yield from _answered(state, flow)
+    yield from _answered(parts, flow)
     yield []
 
 
-def _answered(state: State, flow: _Flow) -> Iterator[Bodies]:
+def _answered(parts: Parts, flow: _Flow) -> Iterator[Bodies]:
     for answered in flow.answers():
-        yield [scored_event(answered)]
+        yield [scored_event(answered, parts.pricing)]
 
 
 def _may_begin(state: State, until: int | None) -> bool:
@@ -294,7 +294,10 @@ def _next_round(state: State, parts: Parts, flow: _Flow, orders: Orders) -> Gene
             if dry:
                 yield [exhausted(state, thinking)]
                 return True
-        yield from run_round(state, thinking, orders.gate)
+        for group in run_round(state, thinking, orders.gate):
+            if flow.busy and any(isinstance(body, ev.Finished) for body in group):
+                return True
+            yield group
     except Interrupted:
         yield []
     return False

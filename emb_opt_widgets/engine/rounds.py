@@ -19,12 +19,14 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.caller import Caller
 from emb_opt_widgets.engine.calls import Answered, Halt
+from emb_opt_widgets.engine.costs import Pricing, overspent
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import Choose, Prune, Update
 from emb_opt_widgets.engine.queries import Choice, Proposals
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.statistics import ragged_statistics
 from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
+from emb_opt_widgets.engine.until import reached
 from emb_opt_widgets.engine.view import SearchView, go_on, queries_of, unheard
 from emb_opt_widgets.errors import FunctionError, failing_as
 
@@ -81,7 +83,7 @@ class Parts:
     Attributes:
         source: What is searched. filter, score: callers, or None. update, prune: strategies.
         gather: Rows to items. cache: the strategy's scratch space. at_once: items that are scored at a time.
-        costs: Rows to what a measurement of each costs; None: all the same.
+        pricing: What measurements cost, and how exact they are.
         checkpoint, notify: As in `SearchView`.
     """
 
@@ -94,7 +96,7 @@ class Parts:
     starts: Callable[[], Proposals]
     cache: dict[str, Any] = field(default_factory=dict)
     at_once: int = 1
-    costs: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]] | None = None
+    pricing: Pricing | None = None
     checkpoint: Callable[[], None] = go_on
     notify: Callable[[str], None] = unheard
 
@@ -106,8 +108,17 @@ class Parts:
 Bodies = Sequence[ev.Body]
 
 
-def verdict(state: State) -> ev.Finished | None:
-    """Whether the search is over before its next round, and how."""
+def verdict(state: State, seconds: float = 0.0) -> ev.Finished | None:
+    """Whether the search is over here, and how; but for `until`, only before its next round.
+
+    Args:
+        state: The fold.
+        seconds: How long this run has been going.
+    """
+    if (over := reached(state, seconds)) is not None:
+        return over
+    if overspent(state):
+        return ev.Finished(Ending.BUDGET.name, Ending.BUDGET.value)
     if state.phase is not Phase.PROPOSE:
         return None
     if state.until is not None and state.n_rounds >= state.until:
@@ -140,12 +151,27 @@ def run_round(state: State, parts: Parts, gate: Callable[[], bool]) -> Iterator[
         yield [_retrieve(state, parts)]
     if state.phase is Phase.FILTER:
         yield from _filter(state, parts.filter, gate)
+    too_dear = False
     if state.phase is Phase.CHOOSE:
-        yield [_choose(state, parts)]
+        chosen, too_dear = _affordable(_choose(state, parts), parts.pricing)
+        yield [chosen]
     if state.phase is Phase.SCORE and parts.score is not None:
-        yield from _score(state, parts.score, gate)
+        yield from _score(state, parts.score, parts.pricing, gate)
     if state.phase is Phase.PRUNE or (state.phase is Phase.SCORE and not len(state.unscored())):
         yield close_round(state, parts)
+    if too_dear:
+        yield [ev.Finished(Ending.BUDGET.name, Ending.BUDGET.value)]
+
+
+def _affordable(chosen: ev.Chosen, pricing: Pricing | None) -> tuple[ev.Chosen, bool]:
+    """The choice without what the budget cannot pay, and whether that is all of it."""
+    if pricing is None or not len(chosen.rows):
+        return chosen, False
+    fits = pricing.affordable(chosen.rows)
+    if fits.all():
+        return chosen, False
+    propensity = None if chosen.propensity is None else chosen.propensity[fits]
+    return ev.Chosen(chosen.round, chosen.rows[fits], propensity, chosen.memory), not fits.any()
 
 
 def propose(state: State, parts: Parts) -> ev.QueriesMade:
@@ -320,21 +346,22 @@ def _fair_order(state: State, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int
     return np.argsort(ranks, kind="stable")
 
 
-def _score(state: State, score: Caller, gate: Callable[[], bool]) -> Iterator[Bodies]:
-    for answered in score(state.unscored(), gate):
+def _score(state: State, score: Caller, pricing: Pricing | None, gate: Callable[[], bool]) -> Iterator[Bodies]:
+    for answered in score(state.unscored(), lambda: gate() and not overspent(state)):
         if answered is None:
             yield []
             continue
         if isinstance(answered, Halt):
             yield halted(answered)
             return
-        yield [scored_event(answered)]
+        yield [scored_event(answered, pricing)]
 
 
-def scored_event(answered: Answered) -> ev.Scored:
-    """What a call answered."""
+def scored_event(answered: Answered, pricing: Pricing | None) -> ev.Scored:
+    """What a call answered, how exact it is, and what it cost."""
     rows, answer = answered
-    return ev.Scored(rows, answer.values, answer.reasons, answer.data)
+    noise, cost = (None, None) if pricing is None else (pricing.noise(rows), pricing.paid(rows, answer))
+    return ev.Scored(rows, answer.values, answer.reasons, answer.data, noise=noise, cost=cost)
 
 
 def halted(halt: Halt) -> Bodies:

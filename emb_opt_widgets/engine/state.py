@@ -122,7 +122,10 @@ class State:
     def calls_left(self) -> int | None:
         """Score calls the budget still allows; None without a budget."""
         left = self.budget_left
-        return None if left is None else int(left / self.call_cost + 1e-9)
+        if left is None:
+            return None
+        known = self.config.get("cost") is None or isinstance(self.config["cost"]["by"], (int, float))
+        return max(int(left / self.call_cost + 1e-9), 0 if known else int(left > 1e-9))
 
     def errors(self, rows: npt.NDArray[Any] | slice) -> npt.NDArray[np.float64]:
         """`(n,)` standard errors of scores: from the noise of their measurements, or from their scatter; with

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.costs import REPORTED
 from emb_opt_widgets.engine.items import Items, Proposed, as_ids
 from emb_opt_widgets.engine.protocols import Asynchronous, Predicts
 from emb_opt_widgets.engine.rounds import Parts, run_round, verdict
@@ -33,7 +34,7 @@ def ask(run: SearchRun, n: int) -> Items:
         run.need_rest("ask")
         state, rows = run.state, list[int]()
         while len(rows) < n:
-            fresh = _waiting(state)[: n - len(rows)]
+            fresh = _waiting(run)[: n - len(rows)]
             if len(fresh):
                 run.emit([_handed_out(fresh, state, run.engine.parts())])
                 rows += fresh.tolist()
@@ -69,15 +70,17 @@ def _proposers(state: State, rows: npt.NDArray[np.int32]) -> list[int]:
     return [latest.get(row, -1) for row in rows.tolist()]
 
 
-def _waiting(state: State) -> npt.NDArray[np.int32]:
+def _waiting(run: SearchRun) -> npt.NDArray[np.int32]:
     """Rows that this round chose and nobody measures yet, as far as the budget goes."""
+    state, pricing = run.state, run.engine.parts().pricing
     if state.phase is not Phase.SCORE:
         return np.empty(0, np.int32)
-    return state.unscored()[: state.calls_left]
+    rows = state.unscored()
+    return rows[: state.calls_left] if pricing is None else rows[pricing.affordable(rows)][: state.calls_left]
 
 
 def _handed_out(rows: npt.NDArray[np.int32], state: State, parts: Parts) -> ev.HandedOut:
-    cost = None if parts.costs is None else parts.costs(rows)
+    cost = None if parts.pricing is None else parts.pricing.costs(rows)
     if not isinstance(parts.update, Predicts):
         return ev.HandedOut(rows, "person", cost)
     with failing_as("update"):
@@ -175,20 +178,21 @@ def _measure(run: SearchRun, told: Told, paid: bool) -> None:
     bodies: list[ev.Body] = []
     if found is not None and len(new):
         bodies.append(ev.Added(state.round, new, embeddings=found.embeddings))
+    answer, noise, pricing = told.answer, told.noise, run.engine.parts().pricing
+    if pricing is not None:
+        run.emit(bodies)
+        bodies, rows = [], state.ids.rows(ids)
+        cost = pricing.costs(rows) if cost is None and paid else cost
+        noise = pricing.noise(rows) if noise is None else noise
     rows, _ = state.ids.number(ids)
-    answer = told.answer
-    if cost is None and paid and run.engine.parts().costs is not None:
-        cost = np.array([state.reserved.get(row, state.call_cost) for row in rows.tolist()])
-    bodies.append(ev.Scored(rows, answer.values, answer.reasons, answer.data, True, told.noise, cost, paid))
-    run.emit(bodies)
+    scored = ev.Scored(rows, answer.values, answer.reasons, answer.data, True, noise, cost, paid)
+    run.emit([*bodies, scored])
 
 
 def _cost(run: SearchRun, told: Told) -> npt.NDArray[np.float64] | None:
     """What these measurements cost, where the search counts anything but calls."""
     setting = run.state.config.get("cost")
-    if setting is None or setting["by"] != "reported":
-        return None
-    if told.cost is None:
+    if told.cost is None or setting is None or setting["by"] != REPORTED:
         return None
     wrong = ~np.isfinite(told.cost) | (told.cost < 0)
     if wrong.any():

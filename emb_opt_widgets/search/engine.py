@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from emb_opt_widgets.engine.open_rounds import Orders, is_open, run_open_rounds
 from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Activity, Ending, Phase, RunStatus
+from emb_opt_widgets.engine.until import reached
 from emb_opt_widgets.errors import InputError, StateError
 from emb_opt_widgets.executors import Workers
 from emb_opt_widgets.live.commands import Command
@@ -63,6 +65,7 @@ class SearchEngine:
         self._workers = workers
         self._cache: dict[str, Any] = {}
         self._health = {role: CallHealth(worked=state.best_row >= 0) for role in ("score", "filter")}
+        self._began = time.monotonic()
         self._made: tuple[dict[str, Any], Parts] | None = None
 
     def parts(self) -> Parts:
@@ -96,8 +99,17 @@ class SearchEngine:
             return min(known, default=None)
 
         if is_open(parts()):
-            return run_open_rounds(self._state, Orders(parts, lambda: not pulse.halting, until))
-        return run_round(self._state, parts(), pulse.may_call)
+            return run_open_rounds(self._state, Orders(parts, lambda: not pulse.halting and not self._reached(), until))
+        return run_round(self._state, parts(), lambda: pulse.may_call() and not self._reached())
+
+    def _reached(self) -> bool:
+        """Whether one of the endings beside the budget has come."""
+        return reached(self._state, self._seconds) is not None
+
+    @property
+    def _seconds(self) -> float:
+        """How long this run has been going."""
+        return time.monotonic() - self._began
 
     def rest(self, last: ev.Body) -> Iterator[Bodies]:
         """As in `Engine`."""
@@ -105,7 +117,7 @@ class SearchEngine:
 
     def verdict(self) -> ev.Finished | None:
         """As in `Engine`."""
-        return verdict(self._state)
+        return verdict(self._state, self._seconds)
 
     def reason(self) -> str:
         """As in `Engine`."""
@@ -137,6 +149,7 @@ class SearchEngine:
             raise StateError("This search has no score function", hint="Use ask() and tell(), or pass score=…")
         if self.over:
             raise StateError("The budget is spent", hint="Raise it first: set(budget=…)")
+        self._began = time.monotonic()
 
     def check_step(self) -> None:
         """As in `Startable`."""

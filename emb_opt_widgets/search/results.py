@@ -17,7 +17,7 @@ from emb_opt_widgets.tables import to_frame, write_csv, writing
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BestItem", "ResultRows", "QueryTree", "Results"]
+__all__ = ["BestItem", "MeasurementTable", "Provenance", "QueryTree", "ResultRows", "Results"]
 
 _SHOWN = 10
 
@@ -28,14 +28,54 @@ class _Best(NamedTuple):
     item: Any
 
 
+class Provenance(NamedTuple):
+    """Where results come from, `(n,)` each: the node and what made it, the place of the first answer among all, how
+    many measurements, and the standard error of their mean."""
+
+    query: npt.NDArray[np.int64]
+    operator: list[str]
+    call: npt.NDArray[np.int64]
+    n_measured: npt.NDArray[np.int64]
+    stderr: npt.NDArray[np.float64]
+
+    def take(self, rows: npt.NDArray[Any]) -> Provenance:
+        """Those at these positions."""
+        made = [self.operator[i] for i in rows.tolist()]
+        return Provenance(self.query[rows], made, self.call[rows], self.n_measured[rows], self.stderr[rows])
+
+    @classmethod
+    def unknown(cls, n: int) -> Provenance:
+        """Of `n` results of which nothing is known."""
+        no = np.full(n, -1)
+        return cls(no, [""] * n, no, np.zeros(n, np.int64), np.full(n, np.nan))
+
+
 class BestItem(_Best):
-    """The best item so far: `id, score, item`, and beside them its `embedding`, `(d,)`."""
+    """The best item so far: `id, score, item`, and beside them its `embedding`, `(d,)`.
+
+    Attributes:
+        score: The mean of what was measured of it, or what is believed of it: `basis` says which ("measured",
+            "believed").
+        n_measured: How many measurements. stderr: Standard error of their mean, NaN where nothing tells it.
+    """
 
     embedding: npt.NDArray[Any]
+    basis: str
+    n_measured: int
+    stderr: float
 
-    def __new__(cls, id: int | str, score: float, item: Any, embedding: npt.NDArray[Any]) -> BestItem:
+    def __new__(
+        cls,
+        id: int | str,
+        score: float,
+        item: Any,
+        embedding: npt.NDArray[Any],
+        n_measured: int = 1,
+        stderr: float = float("nan"),
+    ) -> BestItem:
         made = super().__new__(cls, id, score, item)
-        made.embedding = embedding
+        made.embedding, made.basis = embedding, "measured"
+        made.n_measured, made.stderr = n_measured, stderr
         return made
 
 
@@ -45,7 +85,7 @@ class ResultRows(NamedTuple):
     Attributes:
         ids: `(n,)`. scores: `(n,)`.
         embeddings: Where the `(n, d)` vectors come from. payload: Where items and data come from.
-        reasons: Why each is removed, or None.
+        reasons: Why each is removed, or None. provenance: Where they come from, or None.
     """
 
     ids: npt.NDArray[Any]
@@ -53,6 +93,7 @@ class ResultRows(NamedTuple):
     embeddings: Callable[[], npt.NDArray[Any]]
     payload: Callable[[], Items]
     reasons: list[str] | None = None
+    provenance: Provenance | None = None
 
     @classmethod
     def nothing(cls, dim: int) -> ResultRows:
@@ -70,6 +111,10 @@ class Results:
         embeddings: `(n, d)`.
         items: What the vectors stand for, or None.
         data: Columns by name: the source's, and what filter and score functions answered beside.
+        query, operator, call: `(n,)` the node that found each (-1: none), what made it, and the place of its first
+            answer among all, from 0.
+        n_measured, stderr: `(n,)` measurements of each, and the standard error of their mean (NaN: unknown).
+        rank: `(n,)` from 1.
     """
 
     def __init__(self, find: Callable[[], ResultRows]) -> None:
@@ -108,6 +153,35 @@ class Results:
             out["removed"] = self._found.reasons
         return out
 
+    @property
+    def _provenance(self) -> Provenance:
+        found = self._found
+        return Provenance.unknown(len(found.ids)) if found.provenance is None else found.provenance
+
+    @property
+    def query(self) -> npt.NDArray[np.int64]:
+        return self._provenance.query
+
+    @property
+    def operator(self) -> list[str]:
+        return self._provenance.operator
+
+    @property
+    def call(self) -> npt.NDArray[np.int64]:
+        return self._provenance.call
+
+    @property
+    def n_measured(self) -> npt.NDArray[np.int64]:
+        return self._provenance.n_measured
+
+    @property
+    def stderr(self) -> npt.NDArray[np.float64]:
+        return self._provenance.stderr
+
+    @property
+    def rank(self) -> npt.NDArray[np.int64]:
+        return np.arange(1, len(self) + 1)
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -127,12 +201,16 @@ class Results:
                 lambda: self.embeddings[first],
                 lambda: self._payload.take(first),
                 None if whole.reasons is None else whole.reasons[: len(first)],
+                None if whole.provenance is None else whole.provenance.take(first),
             )
         )
 
     def columns(self) -> dict[str, Any]:
-        """`id`, `score`, `item` where there is one, and the data columns."""
+        """`id`, `score`, `stderr` and `n_measured` where anything was measured again or inexactly, `item` where there
+        is one, and the data columns."""
         out: dict[str, Any] = {"id": self.ids, "score": self.scores}
+        if (self.n_measured > 1).any() or not np.isnan(self.stderr).all():
+            out |= {"stderr": self.stderr, "n_measured": self.n_measured}
         if self.items is not None:
             out["item"] = list(self.items)
         for name, column in self.data.items():
@@ -169,6 +247,49 @@ class Results:
         from emb_opt_widgets.report.html import results_table
 
         return results_table(self.head(_SHOWN).columns(), total=len(self))
+
+
+class MeasurementTable:
+    """Every measurement, column by column, in order of arrival. A snapshot.
+
+    Attributes:
+        id, score, noise, cost: `(n,)`; NaN: failed, unknown.
+        paid, replaced: `(n,)` bool: the budget paid for it; a correction took its place, or was undone.
+        query, operator: `(n,)` the node that found the item first (-1: none), and what made it.
+        round: `(n,)` when it came. source: `(n,)` "score", "tell" or "known".
+        reason: `(n,)` why it failed.
+    """
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        self._columns = dict(columns)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_columns"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name]
+
+    def __len__(self) -> int:
+        return len(self._columns["score"])
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names."""
+        return list(self._columns)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A DataFrame, one row a measurement."""
+        return to_frame(self._columns)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a CSV file, as `Results.to_csv` does."""
+        write_csv(self._columns, path)
+
+    def __repr__(self) -> str:
+        return f"MeasurementTable: {len(self)} measurements of {len(set(self['id'].tolist()))} items"
 
 
 class QueryTree:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import Calls
+from emb_opt_widgets.engine.costs import Cost, describe_cost, describe_noise
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import (
     Direction,
@@ -28,6 +29,7 @@ from emb_opt_widgets.engine.protocols import (
 )
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Activity, RunStatus
+from emb_opt_widgets.engine.until import Until, describe_until
 from emb_opt_widgets.executors import as_workers
 from emb_opt_widgets.live import display, registry
 from emb_opt_widgets.live.event_log import EventLog
@@ -39,8 +41,9 @@ from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
 from emb_opt_widgets.search.engine import SearchRun, activity_of, driven, note_weakness
+from emb_opt_widgets.search.known import known_events
 from emb_opt_widgets.search.progress import bar_of
-from emb_opt_widgets.search.results import BestItem, QueryTree, Results
+from emb_opt_widgets.search.results import BestItem, MeasurementTable, QueryTree, Results
 from emb_opt_widgets.search.settings import (
     Functions,
     check_score,
@@ -49,7 +52,7 @@ from emb_opt_widgets.search.settings import (
     described_calls,
     one_of,
 )
-from emb_opt_widgets.search.snapshot import best_of, results_of, tree_of
+from emb_opt_widgets.search.snapshot import best_of, measurements_of, results_of, tree_of
 from emb_opt_widgets.search.steering import Steering
 from emb_opt_widgets.sources import as_source
 
@@ -71,8 +74,9 @@ class Search:
             source can be read through: there it names the items themselves.
         queries: A number of random starts, drawn from the source by seed; a `(q, d)` array; or item ids.
         direction: "maximize" or "minimize".
-        budget: Most unique items ever scored. None: no limit. Where an update's queries have converged and
-            there is budget left, a run without a number of rounds goes on from items that none has found yet.
+        budget: Most that is ever paid for: calls, or what `cost` counts. None: no limit. Where an update's queries
+            have converged and there is budget left, a run without a number of rounds goes on from items that none has
+            found yet.
         seed: Of every random choice.
         executor: Where score calls run: a `concurrent.futures.Executor` (threads, processes, loky, MPI), a Dask
             `Client`, the module `ray`, a submitit executor, or a function that makes one. None:
@@ -84,6 +88,12 @@ class Search:
         on_error: "record": an item whose score fails is removed, with the error as the reason. "raise": the
             search fails.
         calls: How score calls are made, in one piece: `Calls(workers, rate_limit, retries, backoff, …)`.
+        known: What was measured before, and is not paid now: a DataFrame as `tell` takes it, a pair (ids, scores), or
+            the path of an earlier search's file. The models start from it.
+        noise: Standard deviation of one measurement: a number, a payload column, or "estimate" (from items measured
+            more than once). None: exact, unless `tell` says otherwise.
+        cost: What the budget counts: `eow.Cost(by=…, unit=…)`. None: calls.
+        until: Other endings: `eow.Until(score=…, no_better_for=…, seconds=…)`.
         path: The search's file, made anew. None: in memory.
         name: For people.
 
@@ -111,6 +121,10 @@ class Search:
         timeout: float | None = None,
         on_error: OnError = "record",
         calls: Calls | None = None,
+        known: object = None,
+        noise: float | str | None = None,
+        cost: Cost | None = None,
+        until: Until | None = None,
         path: str | Path | None = None,
         name: str | None = None,
     ) -> None:
@@ -118,7 +132,8 @@ class Search:
         given = {
             "k": k, "budget": budget, "update": update, "prune": prune, "filter": filter,
         }  # fmt: skip
-        checked = {key: check_setting(key, value, bound) for key, value in given.items()}
+        priced = describe_cost(cost, bound)
+        checked = {key: check_setting(key, value, bound, 0.0, priced) for key, value in given.items()}
         called = {"batch_size": batch_size, "retries": retries, "timeout": timeout, "on_error": on_error}
         checked |= described_calls(calls, called)
         one_of("direction", direction, get_args(Direction))
@@ -130,10 +145,13 @@ class Search:
         config["direction"] = direction
         config["queries"] = describe_queries(queries, bound)
         config["name"] = "search" if name is None else str(name)
+        more = {"cost": priced, "noise": describe_noise(noise, bound), "until": describe_until(until)}
+        config.update((key, value) for key, value in more.items() if value is not None)
+        before = known_events(known, bound)
         created = ev.Created(config, bound.fingerprint(), whole_number("seed", seed, 0) or 0)
         store: Store = MemoryStore() if path is None else SQLiteStore(path, create=True)
         self._drive(driven(bound, score, functions, workers, store, State(bound.vectors)))
-        self._controller.emit([created])
+        self._controller.emit([created, *before])
         note_weakness(self._controller)
 
     @classmethod
@@ -285,8 +303,8 @@ class Search:
         waited(self._steering.redo(Asked(note=note)))
 
     def set(self, note: str = "", **settings: object) -> None:
-        """Change settings from the next round on: k, budget, update, prune, filter, and how score calls are made:
-        `calls=Calls(…)`, or one of its settings by name (batch_size, retries, timeout, on_error, …)."""
+        """Change settings from the next round on: k, budget, update, prune, filter, until, noise, and how score calls
+        are made: `calls=Calls(…)`, or one of its settings by name (batch_size, retries, timeout, on_error, …)."""
         waited(self._steering.set(settings, Asked(note=note)))
 
     def retry(self, items: ItemsLike | None = None, note: str = "") -> None:
@@ -388,7 +406,7 @@ class Search:
 
     @property
     def n_scored(self) -> int:
-        """Unique items whose score was paid for, failed ones included."""
+        """Unique items whose score was paid for, failed ones included; not what was known before."""
         return self._controller.state.n_scored
 
     @property
@@ -407,6 +425,12 @@ class Search:
         """The best item so far, or None."""
         with self._controller.lock:
             return best_of(self._controller.state, self._controller.engine.gather)
+
+    @property
+    def measurements(self) -> MeasurementTable:
+        """Every measurement so far, as columns."""
+        with self._controller.lock:
+            return measurements_of(self._controller.state)
 
     @property
     def tree(self) -> QueryTree:

@@ -17,11 +17,13 @@ from emb_opt_widgets.engine.boundary import check_called
 from emb_opt_widgets.engine.caller import Caller
 from emb_opt_widgets.engine.calls import CallHealth, Calls
 from emb_opt_widgets.engine.config import adopt, agrees, describe, function_name, names_in, rebuild
+from emb_opt_widgets.engine.costs import Pricing, describe_noise
 from emb_opt_widgets.engine.items import as_ids
 from emb_opt_widgets.engine.protocols import ScoreFunction
 from emb_opt_widgets.engine.queries import Proposals
 from emb_opt_widgets.engine.rounds import Gather, Parts
 from emb_opt_widgets.engine.state import State
+from emb_opt_widgets.engine.until import describe_until
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.executors import Workers
 from emb_opt_widgets.live.integers import whole_number
@@ -33,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 CALLS = tuple(field.name for field in fields(Calls))
-LIVE = ("k", "budget", "update", "prune", "filter", "calls", *CALLS)
+LIVE = ("k", "budget", "update", "prune", "filter", "until", "noise", "calls", *CALLS)
 
 
 class Functions:
@@ -89,8 +91,31 @@ class Functions:
         return all((role, name) in self._named for name in names_in(plain, "function"))
 
 
-def check_setting(name: str, value: Any, source: BoundSource | None, n_scored: int = 0) -> Any:
+def _check_budget(value: Any, spent: float, cost: Mapping[str, Any] | None) -> float | None:
+    if cost is None:
+        budget: float | None = whole_number("budget", value, 1, optional=True)
+    elif value is None or (isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and value > 0):
+        budget = None if value is None else float(value)
+    else:
+        raise InputError("budget is not usable", expected=f"{cost['unit']} above 0, or None", got=repr(value))
+    if budget is not None and budget < spent:
+        raise InputError(
+            "The budget is below what is spent",
+            expected=f"at least {spent:g}, or None",
+            got=budget,
+            hint="stop() ends the search without spending more",
+        )
+    return budget
+
+
+def check_setting(
+    name: str, value: Any, source: BoundSource | None, spent: float = 0.0, cost: Mapping[str, Any] | None = None
+) -> Any:
     """One live setting, checked; updates and pruners come back as strategies.
+
+    Args:
+        name: Of the setting. value: What was given. source: What is searched.
+        spent: Of the budget. cost: The search's `cost`, as plain values.
 
     Raises:
         InputError: It is not usable, and why.
@@ -107,15 +132,11 @@ def check_setting(name: str, value: Any, source: BoundSource | None, n_scored: i
                 )
             return k
         case "budget":
-            budget = whole_number("budget", value, 1, optional=True)
-            if budget is not None and budget < n_scored:
-                raise InputError(
-                    "The budget is below what is spent",
-                    expected=f"at least {n_scored}, or None",
-                    got=budget,
-                    hint="stop() ends the search without spending more",
-                )
-            return budget
+            return _check_budget(value, spent, cost)
+        case "until":
+            return describe_until(value)
+        case "noise":
+            return describe_noise(value, source)
         case "update":
             return None if value is None else as_update(value)
         case "prune":
@@ -257,7 +278,7 @@ def make_parts(
     calls = calls_of(config)
     found = {role: functions.find(role, config[role]) for role in ("update", "prune", "filter")}
     filter = found["filter"]
-    health["score"].patience = config["budget"] or sys.maxsize
+    health["score"].patience = int(config["budget"] or sys.maxsize)
     scorer = score and Caller("score", score, read_scores, gather.payload, calls, workers, health=health["score"])
     return Parts(
         source=source,
@@ -273,6 +294,7 @@ def make_parts(
         starts=lambda: _starts(state, source),
         cache=cache,
         at_once=(calls.batch_size or 1) if scorer is None else scorer.at_once,
+        pricing=Pricing(state, gather) if {"cost", "noise"} & config.keys() else None,
     )
 
 

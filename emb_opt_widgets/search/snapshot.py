@@ -8,9 +8,9 @@ import numpy.typing as npt
 from emb_opt_widgets.engine.rounds import Gather
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
-from emb_opt_widgets.search.results import BestItem, QueryTree, ResultRows, Results
+from emb_opt_widgets.search.results import BestItem, MeasurementTable, Provenance, QueryTree, ResultRows, Results
 
-__all__ = ["best_of", "results_of", "tree_of"]
+__all__ = ["best_of", "measurements_of", "results_of", "tree_of"]
 
 _REMOVED = (ItemStatus.FILTERED, ItemStatus.FAILED, ItemStatus.DROPPED)
 
@@ -21,7 +21,8 @@ def best_of(state: State, gather: Gather) -> BestItem | None:
     if row < 0:
         return None
     found = gather.payload(np.array([row]))
-    return BestItem(found[0].id, float(state.items["score"][row]), found[0].item, found[0].embedding)
+    n, error = int(state.items["measured"][row]), float(state.errors(np.array([row]))[0])
+    return BestItem(found[0].id, float(state.items["score"][row]), found[0].item, found[0].embedding, n, error)
 
 
 def results_of(state: State, gather: Gather, n: int | None, include_removed: bool) -> Results:
@@ -38,9 +39,39 @@ def results_of(state: State, gather: Gather, n: int | None, include_removed: boo
             lambda: state.items["embedding"][rows],
             lambda: gather.payload(rows),
             [state.item_reasons.get(int(row), "") for row in rows] if include_removed else None,
+            _provenance(state, rows),
         )
 
     return Results(find)
+
+
+def _provenance(state: State, rows: npt.NDArray[np.int64]) -> Provenance:
+    query = state.items["node"][rows].astype(np.int64)
+    return Provenance(
+        query,
+        [state.operators[node] if node >= 0 else "" for node in query.tolist()],
+        state.items["call"][rows].astype(np.int64),
+        state.items["measured"][rows].astype(np.int64),
+        state.errors(rows).copy(),
+    )
+
+
+def measurements_of(state: State) -> MeasurementTable:
+    """All measurements as columns."""
+    m = state.measurements
+    rows = m["row"].astype(np.int64)
+    query = state.items["node"][rows].astype(np.int64) if len(rows) else rows
+    told = np.where(m["paid"], "tell", "known")
+    return MeasurementTable(
+        {
+            "id": state.ids.take(rows), "score": m["value"].copy(), "noise": m["noise"].copy(),
+            "cost": m["cost"].copy(), "paid": m["paid"].copy(), "replaced": m["replaced"].copy(), "query": query,
+            "operator": np.array([state.operators[node] if node >= 0 else "" for node in query.tolist()], object),
+            "round": m["round"].astype(np.int64),
+            "source": np.where(m["told"], told, "score").astype(object),
+            "reason": np.array([m.reasons.get(place, "") for place in range(len(m))], object),
+        }
+    )  # fmt: skip
 
 
 def _ranked(state: State, seen: int, answered: int, include_removed: bool) -> npt.NDArray[np.int64]:

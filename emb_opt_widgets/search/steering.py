@@ -103,7 +103,8 @@ class Steering(Lifecycle[SearchRun]):
         if "calls" in whole:
             plain_calls = described_calls(whole.pop("calls"), {})
             whole |= {name: plain_calls.get(name, value) for name, value in asdict(Calls()).items()}
-        checked = {k: check_setting(k, v, run.engine.source, run.state.n_scored) for k, v in whole.items()}
+        spent, cost = run.state.spent, run.state.config.get("cost")
+        checked = {k: check_setting(k, v, run.engine.source, spent, cost) for k, v in whole.items()}
         plain = {key: run.engine.functions.note(key, value) for key, value in checked.items()}
         return self._queue("set", checked, asked, plain)
 
