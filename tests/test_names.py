@@ -19,7 +19,8 @@ NAMES = {
     "emb_opt_widgets": [
         "Activity", "BestItem", "Calls", "Cost", "DamagedFileError", "EmbOptError", "Fatal", "FileError",
         "FileInUseError", "FunctionError", "GradientQueries", "InputError", "Item", "Items", "MissingDependencyError",
-        "NewerFileError", "Notice", "QueryTree", "RLUpdate", "Results", "RetryLater", "RunStatus", "Search", "SearchStatus", "StateError",
+        "NewerFileError", "Notice", "QueryTree", "RLUpdate",
+        "Results", "RetryLater", "RunStatus", "Search", "SearchStatus", "StateError",
         "SurrogateUpdate", "TopKContinuousUpdate", "TopKDiscreteUpdate", "TopKPrune", "UnknownNodeError", "Until",
         "as_source", "load", "register", "replay",
     ],
