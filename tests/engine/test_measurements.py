@@ -194,7 +194,7 @@ def test_costs_are_counted_in_the_budgets_unit() -> None:
     assert (state.spent, state.n_scored, state.n_answered) == (2.5, 1, 2)
     reported = fresh(budget=10.0, cost={"by": "reported", "unit": "h"})
     reported.apply(ev.Scored(np.array([0, 1]), np.ones(2), {}, cost=np.array([3.0, 5.0])))
-    assert (reported.spent, reported.call_cost, reported.calls_left) == (8.0, 4.0, 0)
+    assert (reported.spent, reported.call_cost, reported.calls_left) == (8.0, 4.0, 1)
     assert reported.measurements["cost"].tolist() == [3.0, 5.0]
 
 
