@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.errors import FunctionError
+from emb_opt_widgets.errors import FunctionError, describe_error
 
 __all__ = ["Answer", "read_filter", "read_scores", "to_array"]
 
@@ -44,6 +44,11 @@ class Answer:
         """What was answered at these places, which have no errors."""
         reasons = {str(i): self.reasons[str(at)] for i, at in enumerate(places.tolist()) if str(at) in self.reasons}
         return Answer(self.values[places], reasons, None if self.data is None else [self.data[at] for at in places])
+
+    def in_words(self, name: str) -> Answer:
+        """With the exceptions as reasons, for answers that nobody could be asked for again."""
+        told = {str(at): f"{name} failed: {describe_error(error)}" for at, error in self.errors.items()}
+        return Answer(self.values, {**self.reasons, **told}, self.data)
 
 
 def to_array(value: Any) -> Any:

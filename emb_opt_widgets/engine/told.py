@@ -78,7 +78,9 @@ def _told(ids: npt.NDArray[Any], single: bool, scores: Any, noise: Any) -> Told:
             hint="Tell each measurement of an item by a call of its own, or their mean",
         )
     try:
-        answer = read_scores(aligned([scores] if single and np.ndim(scores) == 0 else scores, ids), len(ids))
+        answer = read_scores(aligned([scores] if single and np.ndim(scores) == 0 else scores, ids), len(ids)).in_words(
+            "score"
+        )
     except FunctionError as error:
         raise InputError("The scores told cannot be used", expected=f"{len(ids)} scores", got=str(error)) from None
     return Told(ids, answer, None if noise is None else _noise(noise, ids))

@@ -41,7 +41,7 @@ class CompositeFilter:
     def __post_init__(self) -> None:
         object.__setattr__(self, "functions", _checked(self.functions))
 
-    def __call__(self, items: Items) -> list[dict[str, Any]]:
+    def __call__(self, items: Items) -> list[dict[str, Any] | BaseException]:
         answers = [read_filter(function(items), len(items)) for function in self.functions]
         return [
             {
@@ -70,12 +70,15 @@ class CompositeScore:
     def __post_init__(self) -> None:
         object.__setattr__(self, "functions", _checked(self.functions))
 
-    def __call__(self, items: Items) -> list[dict[str, Any]]:
+    def __call__(self, items: Items) -> list[dict[str, Any] | BaseException]:
         answers = [read_scores(function(items), len(items)) for function in self.functions]
         values = np.array([a.values for a in answers])
         valid = np.isfinite(values).all(axis=0)
+        failed = {i: error for answer in answers for i, error in answer.errors.items()}
         return [
-            {
+            failed[i]
+            if i in failed
+            else {
                 "valid": bool(valid[i]),
                 "score": float(values[:, i].sum()) if valid[i] else None,
                 "data": {"score_results": [{"score": _score(a, i), "data": _data(a, i)} for a in answers]},

@@ -144,6 +144,18 @@ def test_retry_later_in_place_of_a_score_waits_for_that_item_alone() -> None:
     assert told(drained(caller)) == {i: float(i) for i in range(4)} and seen == [[0, 1, 2, 3], [1, 2]]
 
 
+def test_a_series_is_aligned_by_the_ids_of_its_index() -> None:
+    pandas = pytest.importorskip("pandas")
+    for workers in (None, FutureWorkers(ThreadPoolExecutor(2))):
+        caller = make(
+            lambda items: pandas.Series(items.ids[::-1] * 2.0, index=items.ids[::-1]),
+            Calls(batch_size=5),
+            workers=workers,
+        )
+        caller.submit(rows(20))
+        assert told(drained(caller)) == {i: 2.0 * i for i in range(20)}
+
+
 # -- outages, and what a function asks for ---------------------------------------------------------------------
 
 

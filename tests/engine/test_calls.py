@@ -361,3 +361,19 @@ def test_an_interrupt_in_a_score_pauses_and_the_program_goes_on(library: np.ndar
         assert search.status is eow.SearchStatus.PAUSED and name in search.reason and search.n_scored == 0
     search.run(rounds=1, progress=False)
     assert search.n_scored == len(search.results()) > 0
+
+
+def test_an_error_that_is_told_is_the_reason_of_its_item(library: np.ndarray) -> None:
+    search = eow.Search(library, update=eow.RLUpdate([0.5]), k=4, queries=2)
+    items = search.ask(3)
+    search.tell(items, [1.0, ValueError("spilled"), 2.0])
+    assert removed(search)[items.ids.tolist()[1]] == "score failed: ValueError: spilled"
+
+
+def test_a_composite_hands_on_what_its_parts_answer_in_place_of_a_score(library: np.ndarray) -> None:
+    odd = eow.strategies.CompositeScore(
+        (smooth, lambda items: [ValueError("odd") if i == 3 else 1.0 for i in items.ids.tolist()])
+    )
+    search = eow.Search(library[:8], odd, update=eow.RLUpdate([0.5]), k=8, queries=1)
+    search.run(rounds=1, progress=False)
+    assert removed(search) == {3: "score failed: ValueError: odd"}
