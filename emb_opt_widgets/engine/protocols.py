@@ -23,6 +23,7 @@ __all__ = [
     "ItemsLike",
     "Numbers",
     "OnError",
+    "PlacedSource",
     "Predicts",
     "Prune",
     "PruneLike",
@@ -71,6 +72,18 @@ class ReadableSource(Source, Protocol):
 
     def scan(self, batch: int) -> Iterator[Items]:
         """All items, in a fixed order, at most `batch` at a time."""
+
+
+@runtime_checkable
+class PlacedSource(ReadableSource, Protocol):
+    """A source whose vectors live on a device: where that is not the processor, models of them are computed there."""
+
+    @property
+    def device(self) -> str:
+        """As torch names it: "cpu", "cuda:0"."""
+
+    def placed(self, rows: npt.NDArray[np.int64]) -> Any:
+        """Vectors `(m, d)` by their place in the scan, left where they live."""
 
 
 @runtime_checkable

@@ -80,6 +80,15 @@ class ArraySource:
         """float32, or float64 where the array is float64."""
         return np.dtype(self._rows.dtype)
 
+    @property
+    def device(self) -> str:
+        """Where the vectors live, as torch names it; "cpu" for arrays that numpy reads."""
+        return self._rows.device if isinstance(self._rows, TorchRows) else "cpu"
+
+    def placed(self, rows: npt.NDArray[np.int64]) -> Any:
+        """Vectors `(m, d)` by row number, left where they live."""
+        return self._rows.placed(rows) if isinstance(self._rows, TorchRows) else self._rows.take(rows)
+
     def __len__(self) -> int:
         return self._rows.n
 

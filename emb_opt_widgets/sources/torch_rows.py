@@ -119,10 +119,17 @@ class TorchRows:
                 pairs = torch.nonzero(~(far > edge)).cpu().numpy()
                 yield pairs[:, 0], pairs[:, 1] + start
 
+    @property
+    def device(self) -> str:
+        """Of the tensor."""
+        return str(self._tensor.device)
+
+    def placed(self, rows: npt.NDArray[np.int64]) -> Any:
+        """These rows as a tensor on the device."""
+        return self._tensor[self._torch.from_numpy(np.array(rows, np.int64)).to(self._tensor.device)]
+
     def take(self, rows: npt.NDArray[np.int64]) -> Array:
-        torch = self._torch
-        where = torch.from_numpy(np.ascontiguousarray(rows)).to(self._tensor.device)
-        return self._to_numpy(self._tensor[where])
+        return self._to_numpy(self.placed(rows))
 
     def read(self, part: slice) -> Array:
         """Consecutive rows, brought to the processor."""

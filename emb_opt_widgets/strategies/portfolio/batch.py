@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.strategies.portfolio.ensemble import LINEAR, Ensemble, Member
-from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.library import Library, stable_order
 from emb_opt_widgets.strategies.portfolio.operators import Candidates
 from emb_opt_widgets.strategies.portfolio.target import best_first, ranks
 
@@ -24,6 +24,10 @@ _PAIRS = (16_000_000, 5_000_000)
 """Rows times points that a kernel may evaluate in a round, in a small library and in a large one."""
 _LARGE = 250_000
 _ROOM = (20_000, 10_000)
+_ROOM_FOR_ALL = 8_000
+"""Rows up to which every model looks at all that are reachable."""
+_BEST_OF_EACH = 4_096
+_BY_CHANCE = 2_048
 _WIDE = 512
 _SHORT = 192
 _ONE_BY_ONE = 512
@@ -35,6 +39,34 @@ _ROUNDING = 1e-7
 
 
 def screen(library: Library, ensemble: Ensemble, rows: Array, gains: Float64, blocked: npt.NDArray[np.bool_]) -> Array:
+    """Free rows worth every model's look: those that the first two expect most of, and some by chance.
+
+    Args:
+        library: What the rows are of.
+        ensemble: Who is asked.
+        rows: `(n,)` scored. gains: `(n,)` finite.
+        blocked: `(N,)` rows that must not be proposed.
+    """
+    free = _reachable(library, ensemble, rows, gains, blocked)
+    others = ensemble.group(ensemble.refining)
+    if len(free) <= _ROOM_FOR_ALL or len(others) < 2 or not ensemble.refining:
+        return free
+    first = [max(others, key=lambda name: ensemble.weights[name]), *[n for n in ensemble.fits if n not in others]]
+    told = [ensemble.fits[name].at(library, free) for name in first]
+    total = sum(ensemble.weights[name] for name in first)
+    shares = [ensemble.weights[name] / total if total > 0 else 1 / len(first) for name in first]
+    told.append(np.asarray(sum(share * mean for share, mean in zip(shares, told))))
+    take = np.zeros(len(free), bool)
+    for mean in told:
+        promise = ensemble.discounted(library, free, mean)
+        take[np.argpartition(-promise, _BEST_OF_EACH)[:_BEST_OF_EACH]] = True
+    take[stable_order(free + len(rows))[:_BY_CHANCE]] = True
+    return free[take]
+
+
+def _reachable(
+    library: Library, ensemble: Ensemble, rows: Array, gains: Float64, blocked: npt.NDArray[np.bool_]
+) -> Array:
     """Free rows worth a kernel's evaluation: all, or the linear model's best, the best cells, and around the best.
 
     Args:
@@ -106,6 +138,7 @@ def acquire(
         return rows[short[np.argsort(-bound, kind="stable")[:b]]]
     looked, pending = rows[short], pending[-_PENDING:]
     block = library.block(np.concatenate([pending, looked]) if len(pending) else looked)
+    library.checkpoint()
     return looked[_fill(process, block, mean[short].astype(np.float64), b, beta)]
 
 

@@ -51,6 +51,7 @@ def fit(
     points = metric.apply(library.block(rows))
     lengths: Float64 = metric.lengths(points.astype(np.float64))
     every = {kind: transform(scores, kind) for kind in TRANSFORMS}
+    library.checkpoint()
     evidence = _evidence(library, points, lengths, rows, every, scores, linear)
     found = _search(evidence, hyper or {}, turn)
     place = found[found["best"]]

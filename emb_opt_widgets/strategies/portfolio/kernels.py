@@ -96,12 +96,10 @@ def lower_gram(
     the diagonal; what is above is not to be read."""
     n = len(a)
     points, q = algebra.place(a, wide=True), algebra.place(lengths, wide=True)
-    out = algebra.place(np.eye(n), wide=True)
+    out = algebra.place(noise * np.eye(n), wide=True)
     step = max(1, -(-n // _PARTS))
     for i in range(0, n, step):
         checkpoint()
         j = min(i + step, n)
-        out[i:j, :j] = covariance(algebra, kernel, points[i:j], q[i:j], points[:j], q[:j])
-    at = range(n)
-    out[at, at] += noise
+        out[i:j, :j] += covariance(algebra, kernel, points[i:j], q[i:j], points[:j], q[:j])
     return out

@@ -13,7 +13,7 @@ from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
-from emb_opt_widgets.strategies.portfolio.linear_algebra import algebra_for
+from emb_opt_widgets.strategies.portfolio.linear_algebra import NUMPY, algebra_for
 from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
 
 __all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "shelf_of"]
@@ -58,7 +58,9 @@ def shelf_of(view: SearchView) -> Shelf:
     shelf: Shelf | None = view.cache.get(_KEY)
     if shelf is None:
         rows, ids = open_rows(view.source, view.checkpoint)  # type: ignore[arg-type]
-        library = Library(rows, algebra=algebra_for(view.source), checkpoint=view.checkpoint)
+        algebra = algebra_for(view.source)
+        placed = None if algebra is NUMPY else view.source.placed  # type: ignore[attr-defined]
+        library = Library(rows, algebra=algebra, placed=placed, checkpoint=view.checkpoint)
         shelf = view.cache[_KEY] = Shelf(library, ids)
     shelf.library.checkpoint = view.checkpoint
     return shelf

@@ -70,6 +70,7 @@ class Library:
         rows: The vectors `(n, d)`.
         cells: Whether they are also sorted into cells (k-means of a sample), for the operators that need regions.
         algebra: What the models over it compute with.
+        placed: Rows to their vectors, left where they live; None where numpy holds them.
         checkpoint: Called every tenth of a second or so while it is read through; a round sets its own.
 
     Attributes:
@@ -78,11 +79,13 @@ class Library:
     """
 
     def __init__(
-        self, rows: Rows, cells: bool = True, algebra: Algebra = NUMPY, checkpoint: Callable[[], None] = _go_on
-    ) -> None:
+        self, rows: Rows, cells: bool = True, algebra: Algebra = NUMPY,
+        placed: Callable[[Array], Any] | None = None, checkpoint: Callable[[], None] = _go_on,
+    ) -> None:  # fmt: skip
         self.rows = rows
         self.algebra = algebra
         self.checkpoint = checkpoint
+        self._placed = placed
         self.n, self.dim = rows.n, rows.dim
         self._mean, self._scale = _centre(rows, checkpoint)
         self._mean32 = self._mean.astype(np.float32)
@@ -120,11 +123,16 @@ class Library:
 
     def placed(self, rows: Array) -> Any:
         """As `block`, where the models compute."""
-        return self.algebra.place(self.block(rows))
+        if self._placed is None:
+            return self.algebra.place(self.block(rows))
+        place = self.algebra.place
+        return place((place(self._placed(rows), wide=True) - place(self._mean, wide=True)) * float(self._scale))
 
     def placed_blocks(self, step: int = BLOCK) -> Iterator[tuple[int, Any]]:
         """As `blocks`, where the models compute."""
-        for start, block in self.blocks(step):
+        for start in range(0, self.n, step) if self._placed is not None else ():
+            yield start, self.placed(np.arange(start, min(start + step, self.n)))
+        for start, block in self.blocks(step) if self._placed is None else ():
             yield start, self.algebra.place(block)
 
     def original(self, block: Array) -> npt.NDArray[np.float64]:

@@ -11,12 +11,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.engine.protocols import PlacedSource
+
 __all__ = ["NUMPY", "Algebra", "Factor", "NumpyAlgebra", "TorchAlgebra", "algebra_for"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
 
 _BLOCK = 64
+_ON_THE_PROCESSOR = ("cpu", "mps", "meta")
+"""Devices whose vectors are computed with by numpy."""
 
 
 class Factor(Protocol):
@@ -164,7 +168,9 @@ class TorchAlgebra:
         self.pairs = 1 << (17 if device == "cpu" else 25)
 
     def place(self, values: Any, wide: bool = False) -> Any:
-        return self._torch.as_tensor(values, dtype=self._torch.float64 if wide else self._torch.float32).to(self.device)
+        torch = self._torch
+        own = values if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values))
+        return own.to(self.device, torch.float64 if wide else torch.float32)
 
     def host(self, values: Any) -> Array:
         out: Array = values.cpu().numpy()
@@ -187,7 +193,7 @@ NUMPY = NumpyAlgebra()
 
 
 def algebra_for(source: object) -> Algebra:
-    """The form that computes where a source's vectors live: torch for a `PlacedSource` on another device than the
-    processor, else numpy."""
-    device = getattr(source, "device", "cpu")
-    return NUMPY if device == "cpu" else TorchAlgebra(str(device))
+    """The form that computes where a source's vectors live: torch for a `PlacedSource` on a device that computes in
+    double precision, else numpy."""
+    device = source.device if isinstance(source, PlacedSource) else "cpu"
+    return NUMPY if device.split(":")[0] in _ON_THE_PROCESSOR else TorchAlgebra(device)

@@ -162,6 +162,8 @@ class Process:
 
     def deviation_at(self, library: Library, rows: Array) -> Array:
         """Posterior standard deviations `(m,)` of these rows, float32."""
+        library.checkpoint()
+        self._own(wide=False)  # inverts the factor, once
         return self._remembered("deviation", library, rows, self.deviation)
 
     def _remembered(self, what: str, library: Library, rows: Array, of: Callable[[Any], Array]) -> Array:

@@ -19,7 +19,9 @@ def relevant(library: Library, process: Process) -> Metric:
     product (Radhakrishnan et al., "Mechanism for feature learning in neural networks and backpropagation-free machine
     learning models", Science 383, 2024), more gently: by the power 1/2.
     """
+    library.checkpoint()
     slopes = process.gradients()
+    library.checkpoint()
     if process.metric.map is not None:
         slopes = slopes @ process.metric.map.T.astype(np.float64)
     values, axes = np.linalg.eigh(slopes.T @ slopes)

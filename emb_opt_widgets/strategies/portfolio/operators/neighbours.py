@@ -49,7 +49,8 @@ class Neighbours:
         chance = np.exp(-np.arange(len(top)) / 4.0)
         chance /= chance.sum()
         queues = _queues(board.library, top, board.blocked, n)
-        pool = np.unique(np.concatenate([*queues, np.empty(0, np.int64)])).astype(np.int64)
+        seen = [queue[: n + _AMONG] for queue in queues]  # no more can be looked at: at most n are taken away
+        pool = np.unique(np.concatenate([*seen, np.empty(0, np.int64)])).astype(np.int64)
         worth = dict(zip(pool.tolist(), board.expected(pool).tolist())) if len(pool) else {}
         left = [queue.tolist() for queue in queues]
         found: list[tuple[int, int, float]] = []
