@@ -41,6 +41,8 @@ class News:
 
     Attributes:
         rows: `(m,)` state rows of newly scored items, in order of calls, with `score`, `node` and `round`.
+        again: `(a,)` state rows of items that are there already and were measured again, corrected or opened, with
+            their scores `scores`.
         changed: `(q,)` nodes, with `columns` of them. fresh: The same of nodes not seen before.
         n_rounds: Rounds done.
     """
@@ -56,6 +58,8 @@ class News:
     vectors: Array
     points: Array
     n_rounds: int
+    again: Array
+    scores: Array
 
 
 def rows_by_call(state: State) -> Array:
@@ -65,6 +69,16 @@ def rows_by_call(state: State) -> Array:
         call = state.items["call"]
         paid = np.flatnonzero(call >= 0)
         out[call[paid]] = paid
+    return out
+
+
+def _finders(state: State, known: int, rows: Array) -> Array:
+    """Of the first `known` nodes, those that have any of these rows among their hits: their statistics follow scores
+    that come late."""
+    nodes = np.flatnonzero(state.nodes["round"][:known] >= 0)
+    found, offsets = state.hits.gather(nodes)
+    hit = np.concatenate([[0], np.cumsum(np.isin(found, rows))])
+    out: Array = nodes[np.diff(hit[offsets]) > 0]
     return out
 
 
@@ -86,6 +100,8 @@ class SearchTables:
         self._touched: list[Array] = []
         self._persons: set[int] = set()
         self._rows_by_call = Columns({"row": (np.int32, ())})
+        self._at: dict[int, int] = {}
+        self._late = len(state.handed_out()) > 0
         self._best = np.empty(0, np.int64)
         self._mapped = projection.version
         for command in state.commands.values():
@@ -93,7 +109,7 @@ class SearchTables:
 
     @property
     def order(self) -> Array:
-        """`(n,)` state rows of the items, by call."""
+        """`(n,)` state rows of the items, in the order of their first answers."""
         return self._rows_by_call["row"]
 
     # -- under the lock ------------------------------------------------------------------------------------
@@ -102,13 +118,19 @@ class SearchTables:
         """Note which nodes change and which items are scored."""
         for body in bodies:
             match body:
-                case ev.Scored():
+                case ev.Scored() | ev.Corrected() | ev.Reopened():
                     self._rows.append(np.asarray(body.rows))
+                    self._late |= not isinstance(body, ev.Scored) or body.told
+                case ev.HandedOut():
+                    self._late = True
                 case ev.Looked() | ev.Pruned() | ev.RoundEnded():
                     self._touched.append(np.asarray(body.nodes))
                 case ev.Commanded():
                     self._touched.append(np.asarray(body.nodes))
                     self._note_command(body)
+                    if (corrected := self._state.corrections.get(str(body.target))) is not None:
+                        self._rows.append(np.asarray(corrected.rows))
+                        self._late = True
 
     def _note_command(self, body: ev.Commanded) -> None:
         if body.name == "branch":
@@ -117,7 +139,10 @@ class SearchTables:
     def take(self) -> News:
         """Copy what changed."""
         state, known = self._state, len(self.nodes)
-        rows = np.concatenate(self._rows) if self._rows else np.empty(0, np.int32)
+        heard = np.concatenate(self._rows) if self._rows else np.empty(0, np.int32)
+        rows, again = self._apart(heard.astype(np.int32))
+        if self._late and known and len(heard):
+            self._touched.append(_finders(state, known, heard))
         touched = np.unique(np.concatenate(self._touched)) if self._touched else np.empty(0, np.int64)
         self._rows, self._touched = [], []
         touched = touched[touched < known].astype(np.int64)
@@ -135,7 +160,19 @@ class SearchTables:
             vectors=items["embedding"] if len(items) else np.empty((0, 0), np.float32),
             points=nodes["embedding"] if any_nodes else np.empty((0, 0)),
             n_rounds=state.n_rounds,
+            again=again,
+            scores=items["score"][again] if len(again) else np.empty(0),
         )
+
+    def _apart(self, heard: Array) -> tuple[Array, Array]:
+        """Rows that are new here, in the order of their first answers, and those that are not."""
+        there = np.array([row in self._at for row in heard.tolist()], np.bool_)
+        new, again = np.unique(heard[~there]), np.unique(heard[there])
+        if len(new):
+            call = self._state.items["call"][new]
+            new = new[call >= 0][np.argsort(call[call >= 0])]
+            self._at.update(zip(new.tolist(), range(len(self._at), len(self._at) + len(new))))
+        return new, again
 
     # -- after -----------------------------------------------------------------------------------------------
 
@@ -145,6 +182,7 @@ class SearchTables:
         self._map(news)
         self._put_nodes(news)
         self._put_items(news)
+        self._put_again(news)
         self._put_rounds(news.n_rounds)
 
     def _map(self, news: News) -> None:
@@ -210,6 +248,21 @@ class SearchTables:
             self.score_range = min(low, was[0]), max(high, was[1])
         self._rank(first)
 
+    def _put_again(self, news: News) -> None:
+        """Scores that changed, and all that is made of scores."""
+        if not len(news.again):
+            return
+        self.items.change([self._at[row] for row in news.again.tolist()], score=news.scores)
+        scores = np.asarray(self.items["score"])
+        fine = scores[np.isfinite(scores)]
+        self.score_range = (float(fine.min()), float(fine.max())) if len(fine) else None
+        self._best = np.empty(0, np.int64)
+        self._rank(0)
+        done = len(self.rounds)
+        if done:
+            _, best, mean = self._over_rounds(0, done)
+            self.rounds.change(np.arange(done), best=best, mean=mean)
+
     def _rank(self, first: int) -> None:
         """The best items so far, best first, ties in the order of calls."""
         scores = np.asarray(self.items["score"])
@@ -225,25 +278,30 @@ class SearchTables:
         first = len(self.rounds)
         if n_rounds <= first:
             return
+        ends, best, mean = self._over_rounds(first, n_rounds)
+        looked = np.asarray(self.nodes["round"])
+        now = looked >= first
+        new = np.bincount(looked[now] - first, np.asarray(self.nodes["n_new"])[now], minlength=n_rounds - first)
+        self.rounds.append(
+            n_rounds - first, round=np.arange(first, n_rounds), n_scored=ends, best=best, mean=mean,
+            n_new=new[: n_rounds - first],
+        )  # fmt: skip
+
+    def _over_rounds(self, first: int, n_rounds: int) -> tuple[Array, Array, Array]:
+        """Per round from `first` on: items scored so far, the best of them, and the mean of the round's own."""
         ends = np.searchsorted(np.asarray(self.items["round"]), np.arange(first, n_rounds), side="right")
-        begin = int(np.asarray(self.rounds["n_scored"])[-1]) if first else 0
+        begin = int(np.asarray(self.rounds["n_scored"])[first - 1]) if first else 0
         sign, scores = self._state.sign, np.asarray(self.items["score"])
         gains = scores[begin : int(ends[-1])] * sign
         fine, which = ~np.isnan(gains), np.asarray(self.items["round"])[begin : int(ends[-1])] - first
         which, size = np.maximum(which, 0), n_rounds - first
         count = np.bincount(which[fine], minlength=size)
         total = np.bincount(which[fine], gains[fine], minlength=size)
-        best = float(np.asarray(self.rounds["best"])[-1]) * sign if first else np.nan
+        best = float(np.asarray(self.rounds["best"])[first - 1]) * sign if first else np.nan
         rising = np.fmax.accumulate(np.concatenate([[best], gains]))
-        looked = np.asarray(self.nodes["round"])
-        now = looked >= first
-        new = np.bincount(looked[now] - first, np.asarray(self.nodes["n_new"])[now], minlength=size)[:size]
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(count > 0, total / count, np.nan) * sign
-        self.rounds.append(
-            size, round=np.arange(first, n_rounds), n_scored=ends, best=rising[ends - begin] * sign, mean=mean,
-            n_new=new,
-        )  # fmt: skip
+        return ends, rising[ends - begin] * sign, mean
 
     def put_top(self) -> None:
         """Bring the table of the best items up to date; names that are not known yet are asked for."""

@@ -109,6 +109,11 @@ def test_clipping_by_any_norm_and_whitening_of_constants() -> None:
     assert not alone.any()
 
 
+def _as_near(library: np.ndarray, point: np.ndarray, a: int, b: int) -> bool:
+    far = ((library[[a, b]] - point) ** 2).sum(axis=1)
+    return bool(abs(far[0] - far[1]) <= 1e-5 * far.max())
+
+
 def test_gradient_queries_look_along_the_gradient_of_rising_score(library: np.ndarray, score: Any) -> None:
     lrs = (0.5, 1.0, 4.0)
     search = eow.Search(library, score, update=eow.GradientQueries(eow.TopKContinuousUpdate(2), lrs), k=3, queries=2)
@@ -122,7 +127,10 @@ def test_gradient_queries_look_along_the_gradient_of_rising_score(library: np.nd
         wanted: list[int] = []
         for point in points:
             wanted += [i for i in np.argsort(((library - point) ** 2).sum(1))[:3].tolist() if i not in wanted]
-        assert search.controller.state.ids.take(search.controller.state.hits[int(node)]).tolist() == wanted
+        got = search.controller.state.ids.take(search.controller.state.hits[int(node)]).tolist()
+        assert sorted(got) == sorted(wanted)
+        swapped = [(a, b) for a, b in zip(got, wanted) if a != b]
+        assert all(any(_as_near(library, point, a, b) for point in points) for a, b in swapped), "but for near ties"
         before = score(Items([0], tree.embedding[node][None]))
         after = score(Items([0], (tree.embedding[node] + 0.01 * gradient / np.linalg.norm(gradient))[None]))
         assert after > before

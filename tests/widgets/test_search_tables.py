@@ -115,7 +115,9 @@ def picky(items: Any) -> Any:
 
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["run", "branch", "point", "items", "prune", "restore", "undo", "redo", "set", "fold", "tell"]),
+        st.sampled_from(
+            ["run", "branch", "point", "items", "prune", "restore", "undo", "redo", "set", "fold", "tell", "correct"]
+        ),
         st.integers(0, 40),
     ),
     max_size=12,
@@ -154,6 +156,8 @@ def test_tables_are_the_search_whatever_a_person_does(actions: list[tuple[str, i
                     early.fold()
                 case "tell":
                     search.tell([number], [float(number)])
+                case "correct":
+                    search.tell([number], [-float(number)], replace=True)
                 case _:
                     getattr(search, name)()
         except (eow.StateError, eow.InputError):
@@ -188,7 +192,7 @@ def test_items_are_projected_and_nodes_with_them(library: np.ndarray) -> None:
     assert made._projection.version >= 2
     for table, vectors in (("items", state.items["embedding"][made.order]), ("nodes", state.nodes["embedding"])):
         mine = np.stack([watch.tables[table]["x"], watch.tables[table]["y"]], axis=1)
-        np.testing.assert_array_equal(mine, place(vectors))
+        np.testing.assert_allclose(mine, place(vectors), rtol=1e-5, atol=1e-6)
         assert mine.std(axis=0).min() > 0.1
 
 
