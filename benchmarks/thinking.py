@@ -98,7 +98,7 @@ def thinking(n: int = 20_000, d: int = 64, since: int = 1200, calls: int = 400) 
     detail = f"N = {n:,}, d = {d}, from {since:,} to {since + calls:,} scored; one matrix {unit * 1e3:.0f} ms"
     cost = clock.spent / calls
     return [
-        Measure("thinking a call over a Matérn matrix", cost / unit, "×", 0.0525, "at most",
+        Measure("thinking a call over a Matérn matrix", cost / unit, "×", 0.068, "at most",
             f"{cost * 1e3:.1f} ms; {detail}",
         ),
         Measure("longest stretch between two checkpoints", clock.longest * 1e3, "ms", 150, "at most", detail),
