@@ -14,7 +14,7 @@ from emb_opt_widgets.engine.config import describe, import_path, registered
 from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.engine.protocols import ReadableSource, Source, VolatileSource
+from emb_opt_widgets.engine.protocols import GrowingSource, ReadableSource, Source, VolatileSource
 from emb_opt_widgets.errors import FunctionError, InputError, failing_as
 
 __all__ = ["BoundSource"]
@@ -63,6 +63,23 @@ class BoundSource:
                 vectors = np.ascontiguousarray(head.embeddings[:64], np.float32)
                 out["head"] = zlib.crc32(vectors.tobytes())
         return out
+
+    def extend(self, items: Items) -> None:
+        """Add items, where the source can grow.
+
+        Raises:
+            InputError: It cannot, or the items do not fit.
+        """
+        if not isinstance(self.source, GrowingSource):
+            raise InputError(
+                "This source cannot grow",
+                expected="a source with extend(items), as ArraySource",
+                got=type(self.source).__name__,
+                hint="Make the larger source, and go on with it: load(path, source=…)",
+            )
+        with failing_as("source's extend"):
+            self.source.extend(items)
+        self.size = len(self.source)
 
     def first(self) -> Items | None:
         """Its first items, a few thousand at most; None where it cannot be read through."""

@@ -229,8 +229,11 @@ def use_correction(state: State, correction: Correction, corrected: bool) -> Non
 
 
 def change_source(state: State, body: ev.SourceChanged) -> None:
-    """Another fingerprint, and rows whose scores count no more."""
-    state.source = body.source
+    """Another fingerprint, and rows whose scores count no more. What a strategy wrote down of a library whose order
+    changed is forgotten: it may name places in it."""
+    was, now = state.source, body.source
+    grown = was.get("head") == now.get("head") and (now.get("size") or 0) >= (was.get("size") or 0)
+    state.source, state.memory = now, state.memory if grown else None
     rows = np.asarray(body.dropped, np.int64)
     _no_longer_pending(state, rows)
     state.n_failed -= int((state.items["status"][rows] == ItemStatus.FAILED).sum()) if len(rows) else 0

@@ -20,6 +20,7 @@ __all__ = [
     "Choose",
     "Direction",
     "FilterFunction",
+    "GrowingSource",
     "ItemsLike",
     "Numbers",
     "OnError",
@@ -84,6 +85,14 @@ class PlacedSource(ReadableSource, Protocol):
 
     def placed(self, rows: npt.NDArray[np.int64]) -> Any:
         """Vectors `(m, d)` by their place in the scan, left where they live."""
+
+
+@runtime_checkable
+class GrowingSource(Source, Protocol):
+    """A source that more can be added to."""
+
+    def extend(self, items: Items) -> None:
+        """Add these, after all others; `InputError` for an id that it has already. Nothing is changed then."""
 
 
 @runtime_checkable

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import CallHealth
@@ -22,6 +25,7 @@ from emb_opt_widgets.live.protocols import Bodies, Pulse
 from emb_opt_widgets.live.run import Run
 from emb_opt_widgets.live.store import MemoryStore, Store
 from emb_opt_widgets.search.commands import COMMANDS, apply_command
+from emb_opt_widgets.search.reconcile import prints_of
 from emb_opt_widgets.search.settings import LIVE, Functions, make_parts
 
 __all__ = ["SearchEngine", "SearchRun", "activity_of", "driven", "note_weakness"]
@@ -85,6 +89,11 @@ class SearchEngine:
             )
             self._made = present, made
         return self._made[1]
+
+    def forget(self) -> None:
+        """The source is another now: what was made of it is made again."""
+        self._cache.clear()
+        self._made = None
 
     # -- rounds --------------------------------------------------------------------------------------------
 
@@ -175,17 +184,31 @@ class SearchEngine:
             self._workers.close()
 
     def payload(self, bodies: Bodies) -> Sequence[tuple[int, Any]]:
-        """What newly scored items stand for, for those who will look at the file without the source."""
-        out = []
+        """What newly scored items stand for, for those who will look at the file without the source; and the prints of
+        their vectors, by which they are known again."""
+        out: list[tuple[int, Any]] = []
+        seen = len(self._state.ids)
+        fresh: dict[int, Any] = {}
         for body in bodies:
-            if isinstance(body, ev.Scored) and not body.told:
-                items = self.gather.payload(body.rows)
-                whole = items.items
-                out += [
-                    (int(row), [None if whole is None else whole[i], items.row_data(i)])
-                    for i, row in enumerate(body.rows)
-                ]
+            if isinstance(body, ev.Added) and body.embeddings is not None:
+                fresh.update(zip(range(seen, seen + len(body.new_ids)), body.embeddings))
+            if isinstance(body, ev.Scored):
+                rows = np.asarray(body.rows)
+                out += self._stood_for(rows[rows < seen])
+                late = [row for row in rows.tolist() if row in fresh]
+                prints = prints_of(np.stack([fresh[row] for row in late])) if late else []
+                out += [(row, [None, {}, one]) for row, one in zip(late, prints)]
         return out
+
+    def _stood_for(self, rows: npt.NDArray[Any]) -> list[tuple[int, Any]]:
+        if not len(rows):
+            return []
+        items = self.gather.payload(rows)
+        whole, prints = items.items, prints_of(self._state.items["embedding"][rows])
+        return [
+            (int(row), [None if whole is None else whole[i], items.row_data(i), prints[i]])
+            for i, row in enumerate(rows)
+        ]
 
 
 SearchRun = Run[State, SearchEngine]

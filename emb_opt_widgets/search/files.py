@@ -26,6 +26,7 @@ from emb_opt_widgets.executors import as_workers
 from emb_opt_widgets.live.folding import check_whole, fold
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.engine import driven, note_weakness
+from emb_opt_widgets.search.reconcile import LenientVectors, check_dim, reconciled
 from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.search.settings import Functions, check_own, check_score, check_setting
 from emb_opt_widgets.sources import as_source
@@ -42,6 +43,7 @@ def load(
     update: UpdateLike | None = None,
     prune: PruneLike | None = None,
     executor: object = None,
+    drop_missing: bool = False,
 ) -> Search:
     """Open a search's file and go on exactly where it stopped.
 
@@ -52,6 +54,8 @@ def load(
         filter, update, prune: Functions of your own that it uses; our own strategies and registered ones come from
             the file.
         executor: Where score calls run, as `Search` takes it.
+        drop_missing: Go on without the scores of items that the source lost, or that have another vector now. A source
+            that grew, or whose order changed, needs no consent: items are known by their ids and vectors.
 
     Raises:
         InputError: Another source, a function of yours is missing, a class that the file names is not registered, or
@@ -68,12 +72,16 @@ def load(
     store = SQLiteStore(path)
     try:
         bound = given or _stored_source(store, path)
-        state = _fold(store, bound, Path(path).name)
+        vectors = LenientVectors(bound)
+        state = _fold(store, bound, Path(path).name, vectors)
+        changed = reconciled(state, store, bound, vectors.gone, drop_missing)
         functions = _own_functions(state, own, score)
     except BaseException:
         store.close()
         raise
     run = driven(bound, score, functions, workers, store, state)
+    if changed is not None:
+        run.emit([changed])
     note_weakness(run)
     return Search.driven_by(run)
 
@@ -122,14 +130,14 @@ def _unknown(name: str) -> NoReturn:
     )
 
 
-def replay(path: str | Path, source: SourceLike | None = None) -> Search:
+def replay(path: str | Path, source: SourceLike | None = None, *, drop_missing: bool = False) -> Search:
     """The search of a file, rebuilt from its events, without scoring; the file is only read.
 
     The search returned lives in memory. It can be looked at, and steered where that needs no function.
 
     Args:
         path: The file.
-        source: As in `load`.
+        source, drop_missing: As in `load`.
 
     Raises:
         InputError: Another source.
@@ -140,19 +148,25 @@ def replay(path: str | Path, source: SourceLike | None = None) -> Search:
     store = MemoryStore()
     try:
         bound = given or _stored_source(kept, path)
-        state = _fold(kept, bound, Path(path).name, store)
+        vectors = LenientVectors(bound)
+        state = _fold(kept, bound, Path(path).name, vectors, store)
+        changed = reconciled(state, kept, bound, vectors.gone, drop_missing)
     finally:
         kept.close()
-    return Search.driven_by(driven(bound, None, Functions(), None, store, state))
+    run = driven(bound, None, Functions(), None, store, state)
+    if changed is not None:
+        run.emit([changed])
+    return Search.driven_by(run)
 
 
-def _fold(store: Store, source: BoundSource, name: str, copy: Store | None = None) -> State:
-    state = State(source.vectors)
+def _fold(store: Store, source: BoundSource, name: str, vectors: LenientVectors, copy: Store | None = None) -> State:
+    state = State(vectors)
     for event in store.read():
         if copy is not None:
             copy.append([event.body])
         if isinstance(event.body, ev.Created):
-            _check_source(event.body, source)
+            adopt(source.source, event.body.source.get("part"))
+            check_dim(event.body.source, source)
         fold(state, event, name)
         if isinstance(event.body, (ev.Looked, ev.Added)) and event.body.payload is not None:
             _remember(event.body, source)
@@ -167,18 +181,3 @@ def _remember(body: ev.Looked | ev.Added, source: BoundSource) -> None:
     data = {name: [row.get(name) for _, row in body.payload] for name in names}
     whole = [item for item, _ in body.payload]
     source.source.remember(Items(body.new_ids, np.asarray(body.vectors), whole, data))
-
-
-def _check_source(created: ev.Created, source: BoundSource) -> None:
-    adopt(source.source, created.source.get("part"))
-    was, now = dict(created.source), dict(source.fingerprint())
-    if source.size is None:
-        was.pop("dim", None), now.pop("dim", None)
-    differing = [key for key in was if was[key] != now.get(key)]
-    if differing:
-        raise InputError(
-            "This is not the source that the search was made with",
-            expected=", ".join(f"{key} {was[key]}" for key in differing),
-            got=", ".join(f"{key} {now.get(key)}" for key in differing),
-            hint="Pass the same source; item ids and vectors must not change",
-        )

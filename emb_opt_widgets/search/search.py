@@ -41,6 +41,7 @@ from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
 from emb_opt_widgets.search.engine import SearchRun, activity_of, driven, note_weakness
+from emb_opt_widgets.search.growing import extend
 from emb_opt_widgets.search.known import known_events
 from emb_opt_widgets.search.progress import bar_of
 from emb_opt_widgets.search.results import BestItem, MeasurementTable, QueryTree, Results
@@ -375,6 +376,19 @@ class Search:
                 noise or cost, or nothing to replace. Nothing is changed then.
         """
         tell(self._controller, items, scores, noise, paid, replace, note)
+
+    def extend(self, items: Items | SourceLike) -> None:
+        """Add items to the library of a search at rest, where its source can grow.
+
+        Args:
+            items: `Items` with ids of their own; or vectors, as `as_source` takes them: without ids they are numbered
+                on from the last.
+
+        Raises:
+            InputError: The source cannot grow, or the items do not fit. Nothing is changed then.
+            StateError: The search is running.
+        """
+        extend(self._controller, items)
 
     # -- looking -------------------------------------------------------------------------------------------
 

@@ -124,6 +124,19 @@ class ArraySource:
         self._rows.check_read(embeddings, rows)
         return self._columns.batch(rows, embeddings)
 
+    def extend(self, items: Items) -> None:
+        """Add items after all others; copies the array.
+
+        Raises:
+            InputError: An id that is there already, vectors of another width or not finite, a column that is missing,
+                or an array on disk. Nothing is changed then.
+        """
+        vectors = np.asarray(items.embeddings)
+        if vectors.ndim != 2 or vectors.shape[1] != self.dim:
+            raise InputError("The new vectors have the wrong shape", expected=f"(n, {self.dim})", got=vectors.shape)
+        columns = self._columns.extended(items)
+        self._rows, self._columns = self._rows.extended(vectors), columns
+
     def scan(self, batch: int) -> Iterator[Items]:
         """All items in row order, at most `batch` at a time; vectors are read-only views where the type allows it."""
         batch = check_batch(batch)

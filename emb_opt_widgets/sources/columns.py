@@ -127,6 +127,25 @@ class Columns:
         self._items = None if items is None else _column("items", items, n)
         self._data = {str(name): _column(str(name), values, n) for name, values in _named(data)}
 
+    def extended(self, items: Items) -> Columns:
+        """These rows, and others after them.
+
+        Raises:
+            InputError: An id comes twice, or a column is missing.
+        """
+        n, m = self.ids.n, len(items)
+        old = self.ids.of(slice(0, n))
+        lacking = sorted(set(self._data) - set(items.data)) + (
+            [] if self._items is None or items.items is not None else ["items"]
+        )
+        if lacking:
+            raise InputError(
+                "The new items lack what the others have", expected="the same columns", got=f"no {lacking}"
+            )
+        data = {name: [*_pick(column, slice(0, n)), *items.data[name]] for name, column in self._data.items()}
+        whole = None if self._items is None else [*_pick(self._items, slice(0, n)), *(items.items or [])]
+        return Columns(n + m, [*old.tolist(), *items.ids.tolist()], whole, data)
+
     def batch(self, rows: Rows | slice, embeddings: npt.NDArray[Any]) -> Items:
         """The items in these rows, with their vectors."""
         items = None if self._items is None else _pick(self._items, rows)

@@ -87,6 +87,17 @@ class ArrayRows:
         for start in range(0, 0 if self._on_disk else self.n, self._size):
             self._check(start)
 
+    def extended(self, vectors: Array) -> ArrayRows:
+        """These rows, and others after them."""
+        if self._on_disk:
+            raise InputError(
+                "An array on disk does not grow",
+                expected="an array in memory",
+                got="np.memmap",
+                hint="Write the larger file, and go on with it: load(path, source=…)",
+            )
+        return ArrayRows(np.concatenate([self._array, vectors.astype(self._array.dtype)]), self.metric)
+
     def _check(self, start: int) -> None:
         """Look at a block once: are its vectors finite, and how long are they."""
         if self._checked[start // self._size]:

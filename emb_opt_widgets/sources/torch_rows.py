@@ -56,6 +56,11 @@ class TorchRows:
         for start in range(0, self.n, self._size):
             self._check(start)
 
+    def extended(self, vectors: Array) -> TorchRows:
+        """These rows, and others after them."""
+        more = self._torch.as_tensor(vectors).to(device=self._tensor.device, dtype=self._tensor.dtype)
+        return TorchRows(self._torch.cat([self._tensor, more]), self.metric)
+
     @property
     def rounding(self) -> float:
         """TF32 and the like round inputs to as few as 8 bits; the process may switch them at any time."""

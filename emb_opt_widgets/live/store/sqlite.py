@@ -275,4 +275,5 @@ def _shortened(value: Any) -> str:
         return text
     item = plain_json(value)
     shown = item[0] if isinstance(item, list) and item else None
-    return json.dumps([shown[: _TEXT_LIMIT // 2] + "…" if isinstance(shown, str) else None, {}])
+    rest = item[2:] if isinstance(item, list) else []
+    return json.dumps([shown[: _TEXT_LIMIT // 2] + "…" if isinstance(shown, str) else None, {}, *rest])
