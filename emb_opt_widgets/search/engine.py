@@ -25,7 +25,7 @@ from emb_opt_widgets.live.protocols import Bodies, Pulse
 from emb_opt_widgets.live.run import Run
 from emb_opt_widgets.live.store import MemoryStore, Store
 from emb_opt_widgets.search.commands import COMMANDS, apply_command
-from emb_opt_widgets.search.reconcile import prints_of
+from emb_opt_widgets.search.reconcile import prints_of, sealed
 from emb_opt_widgets.search.settings import LIVE, Functions, make_parts
 
 __all__ = ["SearchEngine", "SearchRun", "activity_of", "driven", "note_weakness"]
@@ -197,7 +197,7 @@ class SearchEngine:
                 out += self._stood_for(rows[rows < seen])
                 late = [row for row in rows.tolist() if row in fresh]
                 prints = prints_of(np.stack([fresh[row] for row in late])) if late else []
-                out += [(row, [None, {}, one]) for row, one in zip(late, prints)]
+                out += [(row, [None, {}, sealed(row, one)]) for row, one in zip(late, prints)]
         return out
 
     def _stood_for(self, rows: npt.NDArray[Any]) -> list[tuple[int, Any]]:
@@ -206,7 +206,7 @@ class SearchEngine:
         items = self.gather.payload(rows)
         whole, prints = items.items, prints_of(self._state.items["embedding"][rows])
         return [
-            (int(row), [None if whole is None else whole[i], items.row_data(i), prints[i]])
+            (int(row), [None if whole is None else whole[i], items.row_data(i), sealed(int(row), prints[i])])
             for i, row in enumerate(rows)
         ]
 

@@ -7,6 +7,7 @@ changed, is the same library; what vanished or stands for something else now is 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -17,9 +18,9 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus
-from emb_opt_widgets.errors import InputError
+from emb_opt_widgets.errors import DamagedFileError, InputError
 
-__all__ = ["LenientVectors", "check_dim", "prints_of", "reconciled"]
+__all__ = ["LenientVectors", "check_dim", "prints_of", "reconciled", "sealed"]
 
 _MAY_CHANGE = ("size", "head", "part")
 _GONE = "no longer in the source"
@@ -30,6 +31,11 @@ class Payloads(Protocol):
     """What keeps values of items by row."""
 
     def payload(self, rows: Sequence[int]) -> dict[int, Any]: ...
+
+
+def sealed(row: int, print_: str) -> str:
+    """A print with a check of its own, as the file keeps it."""
+    return f"{print_}{zlib.crc32(f'{row} {print_}'.encode()) & 0xFFFF:04x}"
 
 
 def prints_of(vectors: npt.NDArray[Any]) -> list[str]:
@@ -97,10 +103,12 @@ def reconciled(
     measured = _measured(state)
     prints = _prints(kept, measured) if source.size is not None else {}
     hard = [key for key in differing if key not in _MAY_CHANGE]
-    if hard or (differing and len(prints) < len(measured)):
+    unknown = len(prints) < len(measured) or (not len(measured) and "head" in differing)
+    if hard or (differing and unknown):
         raise _another(state.source, now, differing)
     missing = np.flatnonzero(np.isin(state.ids.take(np.arange(len(state.ids))), list(gone))) if gone else measured[:0]
-    missing = missing[state.items["status"][missing] != ItemStatus.DROPPED]
+    if len(missing):
+        missing = missing[state.items["status"][missing] != ItemStatus.DROPPED]
     changed = _changed(state, prints, set(missing.tolist()))
     lost = missing[np.isin(missing, measured)]
     if (len(lost) or len(changed)) and not drop_missing:
@@ -120,7 +128,10 @@ def _measured(state: State) -> npt.NDArray[np.int64]:
 def _prints(kept: Payloads, rows: npt.NDArray[np.int64]) -> dict[int, str]:
     values = kept.payload(rows.tolist())
     whole = {row: value for row, value in values.items() if isinstance(value, list) and len(value) > 2}
-    return {row: value[2] for row, value in whole.items() if isinstance(value[2], str)}
+    for row, value in whole.items():
+        if value[2] != sealed(row, str(value[2])[:16]):
+            raise DamagedFileError("The print of an item's vector is damaged", hint="Restore a copy")
+    return {row: value[2][:16] for row, value in whole.items()}
 
 
 def _changed(state: State, prints: Mapping[int, str], missing: set[int]) -> npt.NDArray[np.int64]:
@@ -143,7 +154,7 @@ def _missing(state: State, lost: npt.NDArray[Any], changed: npt.NDArray[Any]) ->
         if len(rows)
     ]
     return InputError(
-        "Items that were scored are not in this source as they were",
+        "This is not the source that the search was made with: items that were scored are not in it as they were",
         expected="each under its id, with its vector",
         got=f"of {len(_measured(state))} scored: {'; '.join(parts)}",
         hint="Pass the right source, or load(…, drop_missing=True) to go on without their scores",

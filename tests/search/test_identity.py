@@ -147,6 +147,13 @@ def test_vectors_of_another_form_are_another_source(library: np.ndarray, tmp_pat
         eow.load(tmp_path / "s.eow", eow.sources.ArraySource(library, metric="ip"), truth)
 
 
+def test_a_search_that_has_measured_nothing_is_known_by_its_first_vectors(library: np.ndarray, tmp_path: Path) -> None:
+    eow.Search(library, None, path=tmp_path / "s.eow").close()
+    with pytest.raises(eow.InputError, match="not the source"):
+        eow.load(tmp_path / "s.eow", library * 2)
+    eow.load(tmp_path / "s.eow", np.concatenate([library, library[:9] + 1])).close()
+
+
 def test_prints_tell_vectors_apart_to_the_bit(library: np.ndarray) -> None:
     assert prints_of(library) == prints_of(np.asfortranarray(library)) and len(set(prints_of(library))) == N
     assert prints_of(library[:1])[0] != prints_of(np.nextafter(library[:1], 9))[0]

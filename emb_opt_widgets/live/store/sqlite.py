@@ -220,10 +220,15 @@ class SQLiteStore:
     def payload(self, rows: Sequence[int]) -> dict[int, Any]:
         """What these items stand for, as far as it was kept."""
         out: dict[int, Any] = {}
-        for row in rows:
-            found = self._db.execute("SELECT value FROM payload WHERE row = ?", (int(row),)).fetchone()
-            if found:
-                out[int(row)] = json.loads(found[0])
+        try:
+            for row in rows:
+                found = self._db.execute("SELECT value FROM payload WHERE row = ?", (int(row),)).fetchone()
+                if found:
+                    out[int(row)] = json.loads(found[0])
+        except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
+            raise DamagedFileError(
+                f"What the items of {self.path.name} stand for cannot be read", hint="Restore a copy"
+            ) from error
         return out
 
     def __len__(self) -> int:
