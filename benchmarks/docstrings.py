@@ -36,8 +36,8 @@ class Task:
 
     @classmethod
     def made(cls, limit: int | None, held: int) -> Task:
-        """From what is installed."""
-        pairs = docstring_pairs(limit=limit)
+        """From what is installed; a limited one from the standard library alone."""
+        pairs = docstring_pairs() if limit is None else docstring_pairs((), limit=limit)
         queries = torch.from_numpy(word_ids([pair.says for pair in pairs], _WORDS_SAID, _VOCABULARY))
         documents = torch.from_numpy(word_ids([pair.code for pair in pairs], _WORDS_CODE, _VOCABULARY))
         fine = ((queries > 0).sum(1) >= 4) & ((documents > 0).sum(1) >= 6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,25 @@ def test_a_loaded_search_goes_on(files):
             assert len(set(found.ids.tolist())) == len(found)
         again = eow.replay(files / name, source=searches.library())
         assert again.n_scored == before + 30
+
+
+def test_a_file_is_upgraded_once_and_a_copy_kept(files):
+    path, copy = files / "portfolio.eow", files / "portfolio.format1.eow"
+    whole = path.read_bytes()
+    with eow.load(path, source=searches.library(), score=searches.score) as search:
+        assert any(copy.name in notice.text for notice in search.notices)
+    assert not copy.exists(), "nothing happened, nothing is upgraded"
+    for budget in (80, 90):
+        with eow.load(path, source=searches.library(), score=searches.score) as search:
+            search.set(budget=budget)
+    assert seen(eow.replay(copy, source=searches.library())) == EXPECTED["portfolio.eow"]
+    for file, version in ((path, 2), (copy, 1)):
+        db = sqlite3.connect(file)
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
+        db.close()
+    assert path.read_bytes() != whole
+    with eow.load(path, source=searches.library(), score=searches.score) as search:
+        assert not len(search.notices)
 
 
 def test_what_was_handed_out_is_told_after_loading(files):

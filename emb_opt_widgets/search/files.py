@@ -83,6 +83,12 @@ def load(
     if changed is not None:
         run.emit([changed])
     note_weakness(run)
+    if store.copy is not None:
+        run.notify(
+            "file",
+            f"An earlier version wrote {Path(path).name}. The next event makes it a file of this version, which the "
+            f"earlier one cannot read; a copy as it was is kept as {store.copy.name}.",
+        )
     return Search.driven_by(run)
 
 

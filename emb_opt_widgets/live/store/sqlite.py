@@ -20,7 +20,8 @@ from emb_opt_widgets.live.store.lock import WriterLock
 __all__ = ["APPLICATION_ID", "FORMAT", "SQLiteStore"]
 
 APPLICATION_ID = SEARCH_FILE.application_id
-FORMAT = 1
+FORMAT = 2
+"""1: version 0.1, which knows fewer kinds of events."""
 _TEXT_LIMIT = 20_000
 _SCHEMA = """
 CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -41,6 +42,10 @@ class SQLiteStore:
         create: Make it anew; else it must exist.
         readonly: Only look.
         form: What the file is of.
+
+    Attributes:
+        copy: Where the file as it is will be kept, before the first event to come brings it from an earlier format to
+            today's; None where it has today's.
 
     Raises:
         FileInUseError: Another writer holds it.
@@ -64,9 +69,10 @@ class SQLiteStore:
             self._lock = WriterLock(self.path)
         try:
             self._db = self._connect(readonly)
-            if not create:
-                self._check_format()
+            version = FORMAT if create else self._check_format()
             self.mode = "off" if readonly else self._journal()
+            earlier = self.path.with_name(f"{self.path.stem}.format{version}{self.path.suffix}")
+            self.copy = None if readonly or version == FORMAT else earlier
             if create:
                 self._make()
             self._n = int(self._db.execute("SELECT COALESCE(MAX(seq) + 1, 0) FROM events").fetchone()[0])
@@ -135,7 +141,8 @@ class SQLiteStore:
         self._db.execute(f"PRAGMA application_id = {self.form.application_id}")
         self._db.execute("COMMIT")
 
-    def _check_format(self) -> None:
+    def _check_format(self) -> int:
+        """The format of the file, which is one of ours."""
         found = int(self._db.execute("PRAGMA application_id").fetchone()[0])
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         if found != self.form.application_id:
@@ -152,6 +159,18 @@ class SQLiteStore:
                 got=f"format {version}",
                 hint="pip install --upgrade emb_opt_widgets",
             )
+        return version
+
+    def _upgrade(self, copy: Path) -> None:
+        """Have a file of an earlier format take today's events, and keep a copy of it as it was."""
+        if not copy.exists():
+            kept = sqlite3.connect(copy)
+            try:
+                self._db.backup(kept)
+            finally:
+                kept.close()
+        self._db.execute(f"PRAGMA user_version = {FORMAT}")
+        self.copy = None
 
     def append(self, bodies: Sequence[Body], payload: Sequence[tuple[int, Any]] = ()) -> None:
         """Keep these, all or none.
@@ -177,6 +196,8 @@ class SQLiteStore:
         if not self._buffer and not payload:
             return
         try:
+            if self.copy is not None:
+                self._upgrade(self.copy)
             self._db.execute("BEGIN IMMEDIATE")
             rows = [(seq, kind, body, _checksum(seq, kind, body)) for seq, kind, body, _ in self._buffer]
             self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
