@@ -205,7 +205,9 @@ def bare(hint: Any) -> bool:
 
 def public() -> list[Any]:
     found = [eow.Search.__init__, eow.load, eow.replay, eow.register, eow.as_source]
-    found += [f for name, f in vars(eow.Search).items() if inspect.isfunction(f) and not name.startswith("_")]
+    found += [eow.training.Training.__init__, eow.training.load]
+    for kind in (eow.Search, eow.training.Training):
+        found += [f for name, f in vars(kind).items() if inspect.isfunction(f) and not name.startswith("_")]
     return found
 
 

@@ -101,13 +101,13 @@ class Training:
         self,
         query_net: nn.Module,
         doc_net: nn.Module,
-        data: Any,
+        data: object,
         *,
         loss: Callable[..., Any] | None = None,
-        caches: Any = None,
+        caches: object = None,
         frequency: FrequencyEstimator | None = None,
-        optimizer: Any = None,
-        scheduler: Any = None,
+        optimizer: object = None,
+        scheduler: object = None,
         epochs: int | None = 10,
         steps: int | None = None,
         batch_size: int = 64,
@@ -116,8 +116,8 @@ class Training:
         clip_norm: float | None = None,
         precision: str = "float32",
         device: str | torch.device = "auto",
-        validation: Any = None,
-        corpus: Any = None,
+        validation: object = None,
+        corpus: object = None,
         ks: Sequence[int] = (1, 10, 100),
         monitor: int | None = None,
         evaluate_every: int | None = None,
@@ -126,7 +126,7 @@ class Training:
         seed: int = 0,
         path: str | Path | None = None,
         name: str | None = None,
-        process_group: Any = "auto",
+        process_group: object = "auto",
     ) -> None:
         config = checked_config(
             epochs=epochs, steps=steps, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm,
@@ -303,7 +303,7 @@ class Training:
         return dict(zip(found.ks, found.accuracy.tolist()))
 
     def evaluate_ranking(
-        self, queries: Any, documents: Any, metrics: RankingMetrics, query_ids: Any = None, document_ids: Any = None
+        self, queries: object, documents: object, metrics: RankingMetrics, query_ids: object = None, document_ids: object = None
     ) -> dict[str, float]:
         """MRR, NDCG, recall and average precision by judgements, here and now; notes nothing.
 
