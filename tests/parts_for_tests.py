@@ -65,4 +65,6 @@ class Line:
         return Hits.from_matrix(ids, np.take_along_axis(far, ids, 1))
 
     def fetch(self, ids):
+        if unknown := [i for i in np.asarray(ids).tolist() if i not in range(self.n)]:
+            raise KeyError(unknown)
         return Items(np.asarray(ids), np.asarray(ids, np.float32)[:, None])

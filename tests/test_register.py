@@ -91,11 +91,22 @@ def test_a_registered_source_is_made_again_and_compared(tmp_path):
         assert search.n_scored == n
     assert eow.replay(path).n_scored == n
     with pytest.raises(eow.InputError, match="not the source"):
-        eow.load(path, Line(31), score)
+        eow.load(path, Line(1), score)
     forget()
     with pytest.raises(eow.InputError, match="not registered here"):
         eow.load(path, score=score)
     eow.load(path, Line(30), score).close()
+
+
+def test_a_registered_source_that_grew_is_made_again_as_it_is(tmp_path):
+    eow.register(Line)
+    path = tmp_path / "line.eow"
+    score = lambda items: -items.embeddings[:, 0]  # noqa: E731
+    with eow.Search(Line(30), score, k=4, queries=2, budget=9, path=path) as search:
+        search.run(1, progress=False)
+    eow.load(path, Line(31), score).close()
+    with eow.load(path, score=score) as search:
+        assert search.controller.state.source["size"] == 31
 
 
 def test_a_source_that_is_not_registered_must_be_passed(library, tmp_path):

@@ -104,8 +104,6 @@ def describe(part: Any, ours: Mapping[str, type], name_of: Callable[[Any], str] 
         return part
     if isinstance(part, (np.integer, np.floating, np.bool_)):
         return part.item()
-    if isinstance(part, dict):
-        return {str(key): describe(value, ours, name_of) for key, value in part.items()}
     if isinstance(part, (list, tuple)):
         return [describe(v, ours, name_of) for v in part]
     if isinstance(part, Mapping):

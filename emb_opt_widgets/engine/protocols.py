@@ -64,7 +64,7 @@ class Source(Protocol):
         """
 
     def fetch(self, ids: npt.NDArray[Any]) -> Items:
-        """The items with these ids, in this order; `InputError` for an id it does not have."""
+        """The items with these ids, in this order; a `LookupError`, or our `InputError`, for an id it does not have."""
 
 
 @runtime_checkable

@@ -115,8 +115,8 @@ def _own_functions(state: State, own: Mapping[str, Any], score: ScoreFunction | 
 
 def _stored_source(store: Store, path: str | Path) -> BoundSource:
     """The source of a file that says how it was made."""
-    created = next((event.body for event in store.read(0, 1)), None)
-    part = created.source.get("part") if isinstance(created, ev.Created) else None
+    told = [one.body.source for one in store.read() if isinstance(one.body, (ev.Created, ev.SourceChanged))]
+    part = told[-1].get("part") if told else None
     if part is None:
         raise InputError(
             f"{Path(path).name} does not hold the source that it searched",

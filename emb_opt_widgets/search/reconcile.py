@@ -18,7 +18,7 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import ItemStatus
-from emb_opt_widgets.errors import DamagedFileError, InputError
+from emb_opt_widgets.errors import DamagedFileError, FunctionError, InputError
 
 __all__ = ["LenientVectors", "check_dim", "prints_of", "reconciled", "sealed"]
 
@@ -63,8 +63,9 @@ class LenientVectors:
         """`(n, d)`."""
         try:
             return self._source.vectors(ids)
-        except InputError:
-            if self._source.dim is None:
+        except (InputError, FunctionError) as error:
+            unknown = isinstance(error, InputError) or isinstance(error.__cause__, LookupError)
+            if self._source.dim is None or not unknown:
                 raise
         if len(ids) == 1:
             self.gone.add(ids.tolist()[0])

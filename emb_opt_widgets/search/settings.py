@@ -35,6 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 CALLS = tuple(field.name for field in fields(Calls))
+PARTS = ("update", "prune", "filter", "score", "branch")
 LIVE = ("k", "budget", "update", "prune", "filter", "until", "noise", "calls", *CALLS)
 
 
@@ -46,10 +47,13 @@ class Functions:
         self._latest: dict[str, Any] = {}
 
     def note(self, role: str, part: Any) -> Any:
-        """Remember the functions in a part of the configuration; returns its description.
+        """Remember the functions in a part of the configuration; returns its description. A setting that is no part is
+        plain already.
 
         Different functions of one name are told apart by a number: `f`, `f#2`, …
         """
+        if role not in PARTS:
+            return part
         if part is not None:
             self._latest[role] = part
         return describe(part, REGISTRY, lambda function: self._name(role, function))

@@ -303,7 +303,12 @@ class Training:
         return dict(zip(found.ks, found.accuracy.tolist()))
 
     def evaluate_ranking(
-        self, queries: object, documents: object, metrics: RankingMetrics, query_ids: object = None, document_ids: object = None
+        self,
+        queries: object,
+        documents: object,
+        metrics: RankingMetrics,
+        query_ids: object = None,
+        document_ids: object = None,
     ) -> dict[str, float]:
         """MRR, NDCG, recall and average precision by judgements, here and now; notes nothing.
 

@@ -93,10 +93,15 @@ def test_datasets():
         as_source(made)
 
 
-@pytest.mark.parametrize("x", [None, [[1.0]], "x", ArraySource, len, {"a": 1}])
+@pytest.mark.parametrize("x", [None, [[1.0]], "x", len, {"a": 1}])
 def test_what_is_no_source(x):
     with pytest.raises(InputError, match="cannot be searched"):
         as_source(x)
+
+
+def test_a_class_is_no_source():
+    with pytest.raises(InputError, match=r"source=ArraySource\(…\)"):
+        as_source(ArraySource)
 
 
 def test_hints():

@@ -171,9 +171,9 @@ def test_a_plate_is_filled_and_the_budget_kept() -> None:
     assert given == [20, 96, 96, 38]
 
 
-def test_a_round_has_work_for_every_worker() -> None:
+def test_a_round_has_work_for_every_worker_where_the_next_waits_for_it() -> None:
     with ThreadPoolExecutor(6) as workers:
-        search = ran(gaussians(), budget=50, executor=workers, batch_size=2)
+        search = ran(gaussians(), budget=50, executor=workers, batch_size=2, update=Portfolio(asynchronous=False))
     assert min(sizes(search)[1:-1]) >= 12 and search.n_scored == 50
 
 
