@@ -307,8 +307,8 @@ class Training:
         queries: object,
         documents: object,
         metrics: RankingMetrics,
-        query_ids: object = None,
-        document_ids: object = None,
+        query_ids: Sequence[int | str] | None = None,
+        document_ids: Sequence[int | str] | None = None,
     ) -> dict[str, float]:
         """MRR, NDCG, recall and average precision by judgements, here and now; notes nothing.
 
