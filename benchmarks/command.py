@@ -13,7 +13,7 @@ from emb_opt_widgets.errors import EmbOptError
 
 __all__ = ["main"]
 
-_SUITES = ("rounds", "quality", "training", "docstrings", "steering")
+_SUITES = ("rounds", "quality", "scheduling", "training", "docstrings", "steering")
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -23,6 +23,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "against emb_opt's, memory of a scored item, a round after a long history, import time. training: a "
         "step with the negative cache against the full softmax and a port, time and memory. steering: a vector in a "
         "language model, searched with and without gradients, against gradient ascent and steering-vectors. "
+        "scheduling: searches with long, uneven calls, against a perfect scheduler. "
         "docstrings: what the cache, the batch and both together gain on a retrieval task made of what is installed.",
         epilog=f"example: {program} rounds --json > bench.json",
     )
@@ -70,6 +71,10 @@ def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Me
         from benchmarks.steering import measure_steering
 
         return measure_steering
+    if suite == "scheduling":
+        from benchmarks.scheduling import measure_scheduling
+
+        return measure_scheduling
     from benchmarks.rounds import measure_rounds
 
     return measure_rounds

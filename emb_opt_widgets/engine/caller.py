@@ -142,6 +142,11 @@ class Caller:
         return _joined([batch.rows for batch in self._flying.values()])
 
     @property
+    def n_flying(self) -> int:
+        """Calls that workers have."""
+        return len(self._flying)
+
+    @property
     def waiting(self) -> Rows:
         """Rows that wait here for a worker or a time."""
         return _joined([batch.rows for batch in self._backlog])

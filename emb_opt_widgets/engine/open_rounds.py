@@ -43,9 +43,12 @@ _LOOK = 0.05
 """Seconds after which commands are looked for though no call ended."""
 _LATEST = 0.3
 """Weight of the latest measurement in a running mean."""
-_WINDOW = 65
-"""Ends of calls that tell how fast they come."""
-_AHEAD = 4
+_WINDOW = 257
+"""Ends of calls that tell how long one takes."""
+_AHEAD = 16
+"""Calls that may wait for each worker, however long thinking takes."""
+_FROM_EACH = 4
+"""Calls that may wait for each that ended: few tell little of how long a call takes."""
 _SPARE = 1.25
 """Calls of a round for each that ends while it is thought of: fewer, and thinking could not keep up."""
 
@@ -73,25 +76,35 @@ class Orders:
 
 
 class _Tempo:
-    """How long thinking takes, and how fast calls end: how many calls must wait in the workers' queue, so that none of
-    them is idle meanwhile."""
+    """How long thinking takes, and how long a call: how many calls must wait in the workers' queue, so that none of
+    them is idle meanwhile.
+
+    A call's mean time is what all workers spent together over the calls that ended; so calls that are still under way
+    count, and idle workers do not.
+    """
 
     def __init__(self) -> None:
         self._thinking = 0.0
-        self._ends: deque[float] = deque([time.monotonic()], maxlen=_WINDOW)
+        self._looked = time.monotonic()
+        self._spent = 0.0
+        self._ends: deque[float] = deque([0.0], maxlen=_WINDOW)
 
     def thought(self, seconds: float) -> None:
         """A round was proposed."""
         self._thinking = seconds if not self._thinking else (1 - _LATEST) * self._thinking + _LATEST * seconds
 
-    def ended(self, calls: int) -> None:
-        """Calls ended just now."""
-        self._ends.extend([time.monotonic()] * calls)
+    def looked(self, flying: int, ended: int) -> None:
+        """So many calls were in flight since the last look, and so many of them ended."""
+        now = time.monotonic()
+        self._spent += flying * (now - self._looked)
+        self._looked = now
+        self._ends.extend([self._spent] * ended)
 
     def ahead(self, workers: int) -> int:
-        """Calls that end while the next round is thought of, to be kept in the queue; at most four for each worker."""
-        rate = (len(self._ends) - 1) / max(time.monotonic() - self._ends[0], 1e-3)
-        return min(_AHEAD * workers, int(np.ceil(self._thinking * rate)))
+        """Calls that end while the next round is thought of, to be kept in the queue."""
+        ended = len(self._ends) - 1
+        rate = workers * ended / max(self._spent - self._ends[0], 1e-3)
+        return min(_AHEAD * workers, _FROM_EACH * ended, int(np.ceil(self._thinking * rate)))
 
 
 class _Flow:
@@ -128,7 +141,11 @@ class _Flow:
     @property
     def flying(self) -> bool:
         """Whether a call is in flight."""
-        return any(len(one.in_flight) > 0 for one in self._callers)
+        return self._n_flying > 0
+
+    @property
+    def _n_flying(self) -> int:
+        return sum(one.n_flying for one in self._callers)
 
     @property
     def batch_size(self) -> int:
@@ -146,10 +163,10 @@ class _Flow:
 
     def look(self) -> None:
         """Start what may start, and take in what ended."""
+        flying = self._n_flying
         ended = [one for caller in self._callers for one in caller.poll(self._gate)]
         self._retired = [one for one in self._retired if one.busy]
-        if ended:
-            self.tempo.ended(len(ended))
+        self.tempo.looked(flying, sum(isinstance(one, Answered) for one in ended))
         self._take(ended)
 
     def settle(self) -> None:

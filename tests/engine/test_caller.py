@@ -276,15 +276,15 @@ def test_queued_calls_are_not_condemned_and_one_that_hangs_is_left_behind() -> N
     def score(items: Items) -> Any:
         if items.ids[0] == 0:
             release.wait(30)
-        time.sleep(0.08)
+        time.sleep(0.15)
         return [1.0]
 
     with ThreadPoolExecutor(2) as pool:
-        caller = make(score, Calls(timeout=0.2), workers=FutureWorkers(pool))
+        caller = make(score, Calls(timeout=0.8), workers=FutureWorkers(pool))
         caller.submit(rows(12))
         answers = told(drained(caller))
         release.set()
-    assert answers.pop(0) == "score failed: TimeoutError: timed out after 0.2 s"
+    assert answers.pop(0) == "score failed: TimeoutError: timed out after 0.8 s"
     assert answers == {i: 1.0 for i in range(1, 12)}
 
 

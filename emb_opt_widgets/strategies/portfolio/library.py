@@ -154,8 +154,7 @@ class Library:
             self.checkpoint()
             nearest = np.concatenate([_nearest(sample[i : i + BLOCK], centres) for i in range(0, len(sample), BLOCK)])
             count = np.bincount(nearest, minlength=len(centres))
-            total = np.zeros((len(centres), self.dim))
-            np.add.at(total, nearest, sample)
+            total = np.stack([np.bincount(nearest, column, len(centres)) for column in sample.T], axis=1)
             centres = np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], centres).astype(np.float32)
         self.centres: Array = centres
         self.cell = np.empty(self.n, np.int16)

@@ -1,0 +1,128 @@
+"""Whole searches whose calls take long and unevenly: their time over that of a perfect scheduler of the same calls.
+
+A perfect scheduler gives the next call to whichever worker is free, and thinks in no time. Durations are lognormal, and
+one item in twenty takes twenty times as long.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.measure import Measure, timed
+from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.search import Search
+from emb_opt_widgets.strategies import Portfolio
+
+__all__ = ["measure_scheduling", "perfect"]
+
+_MEAN = 0.3
+_CALLS_OF_A_WORKER = 20
+_N, _DIM = 20_000, 64
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A score that takes its time.
+
+    Args:
+        scores: Of all items. seconds: What a call for each takes.
+    """
+
+    scores: npt.NDArray[np.float64]
+    seconds: npt.NDArray[np.float64]
+
+    def __call__(self, items: Items) -> npt.NDArray[np.float64]:
+        time.sleep(float(self.seconds[items.ids].sum()))
+        return self.scores[items.ids]
+
+
+def measure_scheduling(quick: bool = False, say: Callable[[str], None] = lambda _: None) -> Iterator[Measure]:
+    """Threads and a Dask cluster, and the synchronous rounds beside them.
+
+    Args:
+        quick: Few workers and short calls, for tests; the numbers then mean little.
+        say: Told what is under way.
+    """
+    mean = 0.02 if quick else _MEAN
+    for kind, workers in [("threads", 4)] if quick else [("threads", n) for n in (4, 16, 64, 256)]:
+        say(f"{workers} {kind}")
+        yield whole_search(kind, workers, mean)
+    if not quick:
+        for workers in (4, 16):
+            say(f"{workers} workers of a Dask cluster")
+            yield whole_search("dask", workers, mean)
+        say("4 threads with a barrier after every round")
+        yield whole_search("threads", 4, mean, asynchronous=False)
+
+
+def whole_search(kind: str, workers: int, mean: float, asynchronous: bool = True) -> Measure:
+    """A search of twenty calls for every worker."""
+    budget = _CALLS_OF_A_WORKER * workers
+    x, score = _task(mean)
+    with _executor(kind, workers) as executor:
+        search = Search(x, score, budget=budget, seed=0, update=Portfolio(asynchronous=asynchronous), executor=executor)
+        took = timed(lambda: search.run(progress=False))
+        search.close()
+    seconds = score.seconds[_in_order(search)]
+    best = perfect(seconds, workers)
+    name = f"{workers} {'workers of a Dask cluster' if kind == 'dask' else kind}"
+    return Measure(
+        name if asynchronous else f"{name}, with a barrier after every round",
+        took / best, "× of a perfect scheduler", 1.15, "at most",
+        f"{took:.1f} s, a perfect scheduler {best:.1f} s, {budget} calls of {seconds.mean():.2f} s; "
+        f"busy {seconds.sum() / (workers * took):.0%}, at best {seconds.sum() / (workers * best):.0%}",
+    )  # fmt: skip
+
+
+def perfect(seconds: Sequence[float] | npt.NDArray[np.float64], workers: int) -> float:
+    """The time in which workers do calls of these durations, each taking the next when it is free."""
+    free = [0.0] * workers
+    for one in seconds:
+        heapq.heapreplace(free, free[0] + float(one))
+    return max(free)
+
+
+def _task(mean: float) -> tuple[npt.NDArray[np.float32], Slow]:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((_N, _DIM)).astype(np.float32)
+    scores = np.exp(-0.5 * np.linalg.norm(x - 0.3, axis=1) / np.sqrt(_DIM)) + 0.02 * rng.standard_normal(_N)
+    seconds = rng.lognormal(0, 0.5, _N)
+    seconds[rng.random(_N) < 0.05] *= 20
+    return x, Slow(scores, mean * seconds / seconds.mean())
+
+
+def _in_order(search: Search) -> npt.NDArray[np.int64]:
+    """The items' ids, in the order in which they were handed out."""
+    bodies = [event.body for event in search.events]
+    rows = np.concatenate([body.rows for body in bodies if isinstance(body, ev.HandedOut)] or [np.empty(0, np.int64)])
+    if not len(rows):
+        rows = np.concatenate([body.rows for body in bodies if isinstance(body, ev.Scored)])
+    ids: npt.NDArray[np.int64] = search.controller.state.ids.take(rows)
+    return ids
+
+
+@contextmanager
+def _executor(kind: str, workers: int) -> Iterator[object]:
+    if kind == "dask":
+        from distributed import Client, LocalCluster
+
+        with (
+            LocalCluster(
+                n_workers=2, threads_per_worker=workers // 2, processes=True, dashboard_address=None
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers) as pool:
+        yield pool
