@@ -49,6 +49,10 @@ _AHEAD = 16
 """Calls that may wait for each worker, however long thinking takes."""
 _FROM_EACH = 4
 """Calls that may wait for each that ended: few tell little of how long a call takes."""
+_IDLE = 0.1
+"""Share of the workers that may be idle after thinking."""
+_WIDER, _NARROWER, _WIDEST = 1.3, 0.95, 4.0
+"""How the margin changes where more were idle, where they were not, and its end."""
 _SPARE = 1.25
 """Calls of a round for each that ends while it is thought of: fewer, and thinking could not keep up."""
 
@@ -80,18 +84,22 @@ class _Tempo:
     them is idle meanwhile.
 
     A call's mean time is what all workers spent together over the calls that ended; so calls that are still under way
-    count, and idle workers do not.
+    count, and idle workers do not. Where workers were idle all the same, a margin grows.
     """
 
     def __init__(self) -> None:
         self._thinking = 0.0
+        self._latest = 0.0
+        self._margin = 1.0
         self._looked = time.monotonic()
         self._spent = 0.0
         self._ends: deque[float] = deque([0.0], maxlen=_WINDOW)
 
-    def thought(self, seconds: float) -> None:
-        """A round was proposed."""
+    def thought(self, seconds: float, idle: float) -> None:
+        """A round was proposed, and at the end of it this share of the workers had nothing to do."""
+        self._latest = seconds
         self._thinking = seconds if not self._thinking else (1 - _LATEST) * self._thinking + _LATEST * seconds
+        self._margin = min(_WIDEST, self._margin * _WIDER) if idle > _IDLE else max(1.0, self._margin * _NARROWER)
 
     def looked(self, flying: int, ended: int) -> None:
         """So many calls were in flight since the last look, and so many of them ended."""
@@ -104,7 +112,8 @@ class _Tempo:
         """Calls that end while the next round is thought of, to be kept in the queue."""
         ended = len(self._ends) - 1
         rate = workers * ended / max(self._spent - self._ends[0], 1e-3)
-        return min(_AHEAD * workers, _FROM_EACH * ended, int(np.ceil(self._thinking * rate)))
+        wanted = self._margin * max(self._thinking, self._latest) * rate
+        return min(_AHEAD * workers, _FROM_EACH * ended, int(np.ceil(wanted)))
 
 
 class _Flow:
@@ -160,6 +169,13 @@ class _Flow:
     @property
     def _callers(self) -> list[Caller]:
         return [*self._retired, *([] if self.caller is None else [self.caller])]
+
+    @property
+    def idle(self) -> float:
+        """Share of the workers that have nothing to do."""
+        if self.caller is None or not self.busy:
+            return 0.0
+        return max(0.0, 1 - (self._n_flying + len(self.caller.waiting)) / self.caller.at_most)
 
     def look(self) -> None:
         """Start what may start, and take in what ended."""
@@ -253,7 +269,7 @@ def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
         elif room and not dry and not len(rows) and _may_begin(state, orders.until()):
             began = time.monotonic()
             dry = yield from _next_round(state, parts, flow, orders)
-            flow.tempo.thought(time.monotonic() - began)
+            flow.tempo.thought(time.monotonic() - began, flow.idle)
         elif flow.busy:
             yield from _wait(parts, flow)
         else:
