@@ -23,7 +23,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "against emb_opt's, memory of a scored item, a round after a long history, import time. training: a "
         "step with the negative cache against the full softmax and a port, time and memory. steering: a vector in a "
         "language model, searched with and without gradients, against gradient ascent and steering-vectors. "
-        "scheduling: searches with long, uneven calls, against a perfect scheduler. "
+        "scheduling: searches with long, uneven calls, against a perfect scheduler; with .npz files, what they find. "
         "docstrings: what the cache, the batch and both together gain on a retrieval task made of what is installed.",
         epilog=f"example: {program} rounds --json > bench.json",
     )
@@ -47,15 +47,28 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m bench
     """
     parser = _parser(program)
     given, rest = parser.parse_known_args(arguments)
-    if rest and (given.suite != "quality" or any(word.startswith("-") for word in rest)):
+    if rest and (given.suite not in ("quality", "scheduling") or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     # the parser leaves tasks over where options stand before them
     given.tasks = [*given.tasks, *rest]
     try:
-        return quality_command.act(given) if given.suite == "quality" else _compare(given)
+        return quality_command.act(given) if given.suite == "quality" else _compare(given, _suite(given))
     except EmbOptError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
+
+
+def _suite(given: argparse.Namespace) -> Iterator[Measure]:
+    def say(what: str) -> None:
+        if not given.json:
+            print(f"measuring {what} …", file=sys.stderr)
+
+    if given.suite == "scheduling" and given.tasks:
+        from benchmarks.scheduling import measure_recall
+
+        cells = [(task, budget) for task in given.tasks for budget in given.budget or ["1%"]]
+        return (measure_recall(task, budget, given.seeds) for task, budget in cells)
+    return _measured(given.suite)(given.quick, say)
 
 
 def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Measure]]:
@@ -80,13 +93,9 @@ def _measured(suite: str) -> Callable[[bool, Callable[[str], None]], Iterator[Me
     return measure_rounds
 
 
-def _compare(given: argparse.Namespace) -> int:
-    def say(what: str) -> None:
-        if not given.json:
-            print(f"measuring {what} …", file=sys.stderr)
-
+def _compare(given: argparse.Namespace, suite: Iterator[Measure]) -> int:
     measures = []
-    for measure in _measured(given.suite)(given.quick, say):
+    for measure in suite:
         measures.append(measure)
         if not given.json:
             word = {True: "reached", False: "MISSED", None: "not measured"}[measure.reached]

@@ -1,4 +1,5 @@
-"""Whole searches whose calls take long and unevenly: their time over that of a perfect scheduler of the same calls.
+"""Whole searches whose calls take long and unevenly: their time over that of a perfect scheduler of the same calls, and
+what they find beside a search that waits for every score.
 
 A perfect scheduler gives the next call to whichever worker is free, and thinks in no time. Durations are lognormal, and
 one item in twenty takes twenty times as long.
@@ -16,16 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.measure import Measure, timed
+from benchmarks.simulated import simulated_search
+from benchmarks.tasks import Task, load_task, recall
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.search import Search
 from emb_opt_widgets.strategies import Portfolio
 
-__all__ = ["measure_scheduling", "perfect"]
+__all__ = ["measure_recall", "measure_scheduling", "perfect"]
 
 _MEAN = 0.3
 _CALLS_OF_A_WORKER = 20
 _N, _DIM = 20_000, 64
+_UNIT, _LIMIT = "× of a perfect scheduler", 1.15
 
 
 @dataclass(frozen=True)
@@ -45,22 +49,63 @@ class Slow:
 
 
 def measure_scheduling(quick: bool = False, say: Callable[[str], None] = lambda _: None) -> Iterator[Measure]:
-    """Threads and a Dask cluster, and the synchronous rounds beside them.
+    """Threads and a Dask cluster, more workers by a simulated clock, and rounds with a barrier beside them.
 
     Args:
         quick: Few workers and short calls, for tests; the numbers then mean little.
         say: Told what is under way.
     """
-    mean = 0.02 if quick else _MEAN
-    for kind, workers in [("threads", 4)] if quick else [("threads", n) for n in (4, 16, 64, 256)]:
+    if quick:
+        say("4 threads")
+        yield whole_search("threads", 4, 0.02)
+        return
+    for kind, workers in (("threads", 4), ("threads", 16), ("dask", 4), ("dask", 16)):
         say(f"{workers} {kind}")
-        yield whole_search(kind, workers, mean)
-    if not quick:
-        for workers in (4, 16):
-            say(f"{workers} workers of a Dask cluster")
-            yield whole_search("dask", workers, mean)
-        say("4 threads with a barrier after every round")
-        yield whole_search("threads", 4, mean, asynchronous=False)
+        yield whole_search(kind, workers, _MEAN)
+    for workers, mean in ((64, _MEAN), (64, 1.0), (256, 1.0), (256, 3.0)):
+        say(f"{workers} workers by a simulated clock")
+        yield simulated(workers, mean)
+    say("4 threads with a barrier after every round")
+    yield whole_search("threads", 4, _MEAN, asynchronous=False)
+
+
+def measure_recall(name: str, budget: str, seeds: int, workers: int = 4) -> Measure:
+    """What a search with workers finds of the top 1 %, less what one without finds in as many calls.
+
+    Args:
+        name: As `load_task` takes it. budget: Calls, or a share. seeds: How many pairs of searches.
+        workers: Whose calls take simulated time.
+    """
+    task = load_task(name)
+    calls, seconds = task.calls(budget), _seconds(len(task.truth), _MEAN)
+    pairs = np.array([_pair(task, seconds, calls, workers, seed) for seed in range(seeds)])
+    less = pairs[:, 0] - pairs[:, 1]
+    error = less.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else float("nan")
+    return Measure(
+        f"{task.name}, {calls} calls on {workers} workers: recall less the synchronous search's", float(less.mean()),
+        "", -float(error), "at least",
+        f"{pairs[:, 0].mean():.3f} against {pairs[:, 1].mean():.3f}; paired standard error {error:.3f}, {seeds} seeds",
+    )  # fmt: skip
+
+
+def _pair(task: Task, seconds: npt.NDArray[np.float64], calls: int, workers: int, seed: int) -> tuple[float, float]:
+    top = max(1, round(0.01 * len(task.truth)))
+    found, _, _ = simulated_search(task.vectors, task.truth, seconds, workers, calls, seed)
+    search = Search(task.vectors, lambda items: task.truth[items.ids], budget=calls, seed=seed)
+    search.run(progress=False)
+    return recall(task, found, top), recall(task, search.results().ids, top)
+
+
+def simulated(workers: int, mean: float) -> Measure:
+    """A search on workers whose calls take simulated time; the engine's thinking takes the CPU time that it takes."""
+    x, score = _task(mean)
+    budget = _CALLS_OF_A_WORKER * workers
+    _, took, handed = simulated_search(x, score.scores, score.seconds, workers, budget, seed=0)
+    best = perfect(handed, workers)
+    return Measure(
+        f"{workers} workers by a simulated clock, {mean:g} s a call", took / best, _UNIT, _LIMIT, "at most",
+        f"{took:.1f} s, a perfect scheduler {best:.1f} s, {budget} calls",
+    )  # fmt: skip
 
 
 def whole_search(kind: str, workers: int, mean: float, asynchronous: bool = True) -> Measure:
@@ -76,7 +121,7 @@ def whole_search(kind: str, workers: int, mean: float, asynchronous: bool = True
     name = f"{workers} {'workers of a Dask cluster' if kind == 'dask' else kind}"
     return Measure(
         name if asynchronous else f"{name}, with a barrier after every round",
-        took / best, "× of a perfect scheduler", 1.15, "at most",
+        took / best, _UNIT, _LIMIT, "at most",
         f"{took:.1f} s, a perfect scheduler {best:.1f} s, {budget} calls of {seconds.mean():.2f} s; "
         f"busy {seconds.sum() / (workers * took):.0%}, at best {seconds.sum() / (workers * best):.0%}",
     )  # fmt: skip
@@ -94,9 +139,15 @@ def _task(mean: float) -> tuple[npt.NDArray[np.float32], Slow]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((_N, _DIM)).astype(np.float32)
     scores = np.exp(-0.5 * np.linalg.norm(x - 0.3, axis=1) / np.sqrt(_DIM)) + 0.02 * rng.standard_normal(_N)
-    seconds = rng.lognormal(0, 0.5, _N)
-    seconds[rng.random(_N) < 0.05] *= 20
-    return x, Slow(scores, mean * seconds / seconds.mean())
+    return x, Slow(scores, _seconds(_N, mean))
+
+
+def _seconds(n: int, mean: float) -> npt.NDArray[np.float64]:
+    rng = np.random.default_rng(1)
+    seconds = rng.lognormal(0, 0.5, n)
+    seconds[rng.random(n) < 0.05] *= 20
+    out: npt.NDArray[np.float64] = mean * seconds / seconds.mean()
+    return out
 
 
 def _in_order(search: Search) -> npt.NDArray[np.int64]:

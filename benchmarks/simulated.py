@@ -1,8 +1,4 @@
-"""Searches whose score calls take simulated time, while the engine's thinking takes the time that it takes.
-
-`python -m benchmarks recall FILE.npz …` compares what asynchronous searches find with what synchronous ones find in
-the same calls.
-"""
+"""Searches whose score calls take simulated time, while the engine's thinking takes the CPU time that it takes."""
 
 from __future__ import annotations
 
