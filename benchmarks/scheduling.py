@@ -10,8 +10,11 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -162,18 +165,11 @@ def _in_order(search: Search) -> npt.NDArray[np.int64]:
 
 @contextmanager
 def _executor(kind: str, workers: int) -> Iterator[object]:
-    if kind == "dask":
-        from distributed import Client, LocalCluster
-
-        with (
-            LocalCluster(
-                n_workers=2, threads_per_worker=workers // 2, processes=True, dashboard_address=None
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
+    if kind == "threads":
+        with ThreadPoolExecutor(workers) as pool:
+            yield pool
         return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(workers) as pool:
-        yield pool
+    dask: Any = import_module("distributed")
+    half = {"n_workers": 2, "threads_per_worker": workers // 2}
+    with dask.LocalCluster(**half, dashboard_address=None) as cluster, dask.Client(cluster) as client:
+        yield client
