@@ -81,7 +81,7 @@ def test_one_version():
 
 def test_readme_example_runs(tmp_path):
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.S))
-    assert code.count("eow.Search(") == 3
+    assert code.count("eow.Search(") == 5
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000
