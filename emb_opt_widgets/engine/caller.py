@@ -11,7 +11,7 @@ The face for whoever keeps workers busy:
     caller.free                    how many more calls workers could take now
     caller.recall()                takes back all that has not begun, and what was held back: these rows are open again
     caller.settle()                tells failures that are held back, where nothing else is left to call on
-    caller.notice                  a sentence where something is odd (nothing begins, a service asks to wait), or None
+    caller.news()                  what a person should know: nothing begins, a service asks to wait, workers died
 
 Each row that was submitted comes back exactly once: in an `Answered`, an `Opened`, a `Halt`, or from `recall`, which is
 also to be called after a halt. A loop is
@@ -111,6 +111,8 @@ class Caller:
         self._isolating = False
         self._halted = False
         self._fruitless = 0
+        self._odd = False
+        self._news: list[str] = []
         self._heard = time.monotonic()
         self.bell = bell or threading.Event()
 
@@ -181,6 +183,15 @@ class Caller:
         if due is not None and not self._flying and due - time.monotonic() > 1:
             return f"{len(self.waiting)} items wait another {due - time.monotonic():.0f} s before they are tried again."
         return None
+
+    def news(self) -> list[str]:
+        """What happened that a person should know, since this was asked for last: once for each time."""
+        odd = self.notice
+        news, self._news = self._news, []
+        if odd is not None and not self._odd:
+            news.append(odd)
+        self._odd = odd is not None
+        return news
 
     def patience(self) -> float:
         """Seconds after which something is to be looked at though no bell rang."""
@@ -340,6 +351,10 @@ class Caller:
             failed = FunctionError(f"The executor failed: {describe_error(error)}", hint=_executor_hint(second))
             failed.__cause__ = error
             return [self._halt(Halt("error", str(failed), np.empty(0, np.int32), error=failed))]
+        self._news.append(
+            f"A worker of the {self._name} function died ({describe_error(error)}). It is replaced; items that were in "
+            "flight are asked for again, one at a time."
+        )
         return []
 
     # -- what a call came to ---------------------------------------------------------------------------------

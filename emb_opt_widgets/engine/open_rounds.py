@@ -72,11 +72,13 @@ class Orders:
         parts: What a round is made with.
         gate: Whether calls may be made; once False, those in flight end and are kept, and the engine comes to rest.
         until: How many rounds are to be done; None: no end.
+        waits: Told when the engine begins to wait for calls (True), and when it has waited (False).
     """
 
     parts: Callable[[], Parts]
     gate: Callable[[], bool]
     until: Callable[[], int | None]
+    waits: Callable[[bool], None] = lambda waiting: None
 
 
 class _Tempo:
@@ -234,7 +236,7 @@ def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
     yield from _keep_busy(state, orders, flow)
     flow.recall()
     while flow.flying:
-        yield from _wait(orders.parts(), flow)
+        yield from _wait(orders, flow)
     yield from _answered(orders.parts(), flow)
     if flow.halt is not None and flow.halt.error is not None:
         raise flow.halt.error from flow.halt.error.__cause__
@@ -271,7 +273,7 @@ def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
             dry = yield from _next_round(state, parts, flow, orders)
             flow.tempo.thought(time.monotonic() - began, flow.idle)
         elif flow.busy:
-            yield from _wait(parts, flow)
+            yield from _wait(orders, flow)
         else:
             flow.settle()
             fresh = list(_answered(parts, flow))
@@ -285,10 +287,12 @@ def _chosen(state: State) -> npt.NDArray[np.int32]:
     return state.unscored()[: state.calls_left] if state.phase is Phase.SCORE else np.empty(0, np.int32)
 
 
-def _wait(parts: Parts, flow: _Flow) -> Iterator[Bodies]:
+def _wait(orders: Orders, flow: _Flow) -> Iterator[Bodies]:
+    orders.waits(True)
     flow.wait()
+    orders.waits(False)
     flow.look()
-    yield from _answered(parts, flow)
+    yield from _answered(orders.parts(), flow)
     yield []
 
 

@@ -13,7 +13,8 @@ __all__ = ["Trouble"]
 _FIRST = 3
 _KEPT = "Nothing of it is charged, and the items are open again."
 _MEND = (
-    "Mend what is wrong and go on with resume(); if these items are bad indeed, set(failures_in_a_row=…) higher before."
+    "Mend what is wrong (a function defined anew is handed over by set(score=…)) and go on with resume(); if these "
+    "items are bad indeed, set(failures_in_a_row=…) higher before."
 )
 
 

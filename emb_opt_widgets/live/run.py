@@ -436,10 +436,10 @@ class Run(Generic[FoldT, EngineT]):
                 return "Interrupted. run() goes on from here."
             return self.engine.reason()
 
-    def need_rest(self, verb: str) -> None:
+    def need_rest(self, asked: str) -> None:
         """Raise `StateError` while the engine runs."""
         if self.running:
-            raise StateError(f"{verb}() needs the {self.engine.noun} at rest", hint="pause() it first")
+            raise StateError(f"{asked} needs the {self.engine.noun} at rest", hint="pause() it first")
 
     def close(self) -> None:
         """Pause if it runs, and let go of the file."""

@@ -17,7 +17,7 @@ from emb_opt_widgets.errors import StateError
 from emb_opt_widgets.live.integers import whole_number
 from emb_opt_widgets.live.run import Run
 
-__all__ = ["PERSON", "Asked", "Done", "Lifecycle"]
+__all__ = ["PERSON", "Asked", "Done", "Lifecycle", "took_effect"]
 
 Done = Future[list[int]]
 RunT = TypeVar("RunT", bound="Run[Any, Any]")
@@ -64,7 +64,7 @@ class Lifecycle(ABC, Generic[RunT]):
             until = self._until(count)
             self._check_start(until)
             run.flush()
-            done = _done() if asked.id is None else self._queue("start", {run.engine.unit: count}, asked)
+            done = took_effect() if asked.id is None else self._queue("start", {run.engine.unit: count}, asked)
             self._launch(until)
         return done
 
@@ -176,7 +176,8 @@ class Lifecycle(ABC, Generic[RunT]):
         return done
 
 
-def _done() -> Done:
+def took_effect() -> Done:
+    """What tells that something is done already."""
     done: Done = Future()
     done.set_result([])
     return done

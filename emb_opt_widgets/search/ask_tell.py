@@ -31,7 +31,7 @@ def ask(run: SearchRun, n: int) -> Items:
     strategy can propose beside what is pending; else there is no more before the answers.
     """
     with run.lock:
-        run.need_rest("ask")
+        run.need_rest("ask()")
         state, rows = run.state, list[int]()
         while len(rows) < n:
             fresh = _waiting(run)[: n - len(rows)]
@@ -125,7 +125,7 @@ def give_back(run: SearchRun, items: Any) -> None:
     """Items that are not measured after all, all or none."""
     ids = items.ids if isinstance(items, Items) else as_ids([getattr(i, "id", i) for i in _listed(items)])
     with run.lock:
-        run.need_rest("give_back")
+        run.need_rest("give_back()")
         rows = run.state.ids.rows(ids)
         out = set(run.state.reserved)
         strange = [i for i, row in zip(ids.tolist(), rows.tolist()) if row not in out]
@@ -158,7 +158,7 @@ def tell(
     if not len(told.ids):
         return
     with run.lock:
-        run.need_rest("tell")
+        run.need_rest("tell()")
         if replace:
             _correct(run, told, note)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,13 +41,13 @@ class SearchEngine:
 
     Args:
         source: What is searched.
-        score: The score function, or None.
         functions: The person's own functions by name.
         workers: Where score calls run, or None.
         state: The fold.
 
     Attributes:
         gather: Rows to items.
+        waits: Whether it waits just now for calls that are under way.
     """
 
     noun = "search"
@@ -56,19 +56,18 @@ class SearchEngine:
     def __init__(
         self,
         source: BoundSource,
-        score: Callable[..., Any] | None,
         functions: Functions,
         workers: Workers | None,
         state: State,
     ) -> None:
         self.source = source
-        self.score = score
         self.functions = functions
         self.gather = Gather(state, source)
         self._state = state
         self._workers = workers
         self._cache: dict[str, Any] = {}
         self._health = {role: CallHealth(worked=state.best_row >= 0) for role in ("score", "filter")}
+        self.waits = False
         self._began = time.monotonic()
         self._made: tuple[dict[str, Any], Parts] | None = None
 
@@ -77,18 +76,25 @@ class SearchEngine:
         config = self._state.config
         present = {key: config.get(key) for key in LIVE}
         if self._made is None or self._made[0] != present:
+            if self._made is not None and self._made[0]["score"] != present["score"]:
+                self._health["score"] = CallHealth()
             made = make_parts(
-                self._state,
-                self.source,
-                self.score,
-                self.functions,
-                self._workers,
-                self._cache,
-                self.gather,
-                self._health,
+                self._state, self.source, self.functions, self._workers, self._cache, self.gather, self._health
             )
             self._made = present, made
         return self._made[1]
+
+    @property
+    def scores(self) -> bool:
+        """Whether there is a score function to call."""
+        return self.functions.score(self._state.config.get("score")) is not None
+
+    def use(self, workers: Workers | None) -> None:
+        """Make score calls there from now on."""
+        if self._workers is not None:
+            self._workers.close()
+        self._workers = workers
+        self._made = None
 
     def forget(self) -> None:
         """The source is another now: what was made of it is made again."""
@@ -108,8 +114,20 @@ class SearchEngine:
             return min(known, default=None)
 
         if is_open(parts()):
-            return run_open_rounds(self._state, Orders(parts, lambda: not pulse.halting and not self._reached(), until))
-        return run_round(self._state, parts(), lambda: pulse.may_call() and not self._reached())
+            orders = Orders(parts, lambda: not pulse.halting and not self._reached(), until, self._waits)
+            return self._told(run_open_rounds(self._state, orders), pulse)
+        return self._told(run_round(self._state, parts(), lambda: pulse.may_call() and not self._reached()), pulse)
+
+    def _waits(self, waiting: bool) -> None:
+        self.waits = waiting
+
+    def _told(self, groups: Iterator[Bodies], pulse: Pulse) -> Iterator[Bodies]:
+        """The same groups; what calls should tell a person is told between them."""
+        for group in groups:
+            yield group
+            scorer = self.parts().score
+            for text in () if scorer is None else scorer.news():
+                pulse.notify("calls", text)
 
     def _reached(self) -> bool:
         """Whether one of the endings beside the budget has come."""
@@ -131,7 +149,7 @@ class SearchEngine:
     def reason(self) -> str:
         """As in `Engine`."""
         state = self._state
-        if self.score is None and state.ending is None:
+        if not self.scores and state.ending is None:
             waiting = len(state.reserved)
             told = f"Waiting for the scores of {waiting} items: tell(items, scores), or give_back(items)."
             return told if waiting else "ask() hands out the next items to score."
@@ -154,7 +172,7 @@ class SearchEngine:
 
     def check_start(self, until: int | None) -> None:
         """As in `Startable`."""
-        if self.score is None:
+        if not self.scores:
             raise StateError("This search has no score function", hint="Use ask() and tell(), or pass score=…")
         if self.over:
             raise StateError("The budget is spent", hint="Raise it first: set(budget=…)")
@@ -216,14 +234,13 @@ SearchRun = Run[State, SearchEngine]
 
 def driven(
     source: BoundSource,
-    score: Callable[..., Any] | None,
     functions: Functions,
     workers: Workers | None,
     store: Store,
     state: State,
 ) -> SearchRun:
     """What drives a search."""
-    engine = SearchEngine(source, score, functions, workers, state)
+    engine = SearchEngine(source, functions, workers, state)
     run = Run(engine, state, store) if isinstance(store, MemoryStore) else Run(engine, state, store, engine.payload)
     return run
 
@@ -243,5 +260,5 @@ def note_weakness(run: SearchRun) -> None:
 def activity_of(run: SearchRun) -> Activity:
     """What a search does just now."""
     if run.running:
-        return _ACTIVITY[run.state.phase]
+        return Activity.SCORING if run.engine.waits else _ACTIVITY[run.state.phase]
     return Activity.WAITING if run.state.reserved else Activity.RESTING

@@ -79,7 +79,7 @@ def load(
     except BaseException:
         store.close()
         raise
-    run = driven(bound, score, functions, workers, store, state)
+    run = driven(bound, functions, workers, store, state)
     if changed is not None:
         run.emit([changed])
     note_weakness(run)
@@ -159,7 +159,7 @@ def replay(path: str | Path, source: SourceLike | None = None, *, drop_missing: 
         changed = reconciled(state, kept, bound, vectors.gone, drop_missing)
     finally:
         kept.close()
-    run = driven(bound, None, Functions(), None, store, state)
+    run = driven(bound, Functions(), None, store, state)
     if changed is not None:
         run.emit([changed])
     return Search.driven_by(run)

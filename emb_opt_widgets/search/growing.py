@@ -21,7 +21,7 @@ _BLOCK = 65_536
 def extend(run: SearchRun, items: Any) -> None:
     """Add items to the source of a search at rest; an event tells of it."""
     with run.lock:
-        run.need_rest("extend")
+        run.need_rest("extend()")
         source = run.engine.source
         run.engine.source.extend(items if isinstance(items, Items) else _read(items, source.size or 0))
         run.engine.forget()

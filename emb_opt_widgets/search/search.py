@@ -151,7 +151,7 @@ class Search:
         before = known_events(known, bound)
         created = ev.Created(config, bound.fingerprint(), whole_number("seed", seed, 0) or 0)
         store: Store = MemoryStore() if path is None else SQLiteStore(path, create=True)
-        self._drive(driven(bound, score, functions, workers, store, State(bound.vectors)))
+        self._drive(driven(bound, functions, workers, store, State(bound.vectors)))
         self._controller.emit([created, *before])
         note_weakness(self._controller)
 
@@ -305,7 +305,15 @@ class Search:
 
     def set(self, note: str = "", **settings: object) -> None:
         """Change settings from the next round on: k, budget, update, prune, filter, until, noise, and how score calls
-        are made: `calls=Calls(…)`, or one of its settings by name (batch_size, retries, timeout, on_error, …)."""
+        are made: `calls=Calls(…)`, or one of its settings by name (batch_size, retries, timeout, on_error, …).
+
+        At rest also `score`, the function itself, and `executor`, where it runs. What was scored stays; `retry` asks
+        for what failed anew. `undo` takes all of it back but the executor, which is no part of the log.
+
+        Raises:
+            InputError: A setting is not usable. Nothing is changed then.
+            StateError: The search is running, and `score` or `executor` is to be set.
+        """
         waited(self._steering.set(settings, Asked(note=note)))
 
     def retry(self, items: ItemsLike | None = None, note: str = "") -> None:

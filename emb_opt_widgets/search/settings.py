@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -30,13 +30,15 @@ from emb_opt_widgets.live.integers import whole_number
 from emb_opt_widgets.strategies import DEFAULT_UPDATE, REGISTRY
 
 __all__ = [
-    "LIVE", "Functions", "calls_of", "check_own", "check_score", "check_setting", "describe_queries", "described_calls",
-    "make_parts", "one_of",
+    "AT_REST", "LIVE", "Functions", "calls_of", "check_own", "check_score", "check_setting", "describe_queries",
+    "described_calls", "make_parts", "one_of",
 ]  # fmt: skip
 
 CALLS = tuple(field.name for field in fields(Calls))
 PARTS = ("update", "prune", "filter", "score", "branch")
-LIVE = ("k", "budget", "update", "prune", "filter", "until", "noise", "calls", *CALLS)
+LIVE = ("k", "budget", "update", "prune", "filter", "score", "until", "noise", "calls", *CALLS)
+AT_REST = ("score", "executor")
+"""What is set on a search at rest only."""
 
 
 class Functions:
@@ -74,12 +76,16 @@ class Functions:
         """
 
         passed = self._latest.get(role)
-        now = None if passed is None else describe(passed, REGISTRY)
+        now = None if passed is None else describe(passed, REGISTRY, lambda function: self._name(role, function))
         if now == plain:
             return passed
         if passed is not None and agrees(now, plain) and not self._knows(role, plain):
             return passed
         return rebuild(plain, REGISTRY, lambda name: self._own(role, name))
+
+    def score(self, plain: Any) -> Any:
+        """The score function of a description; None where there is none, or none was passed."""
+        return None if plain is None or self._latest.get("score") is None else self.find("score", plain)
 
     def _own(self, role: str, name: str) -> Any:
         if (role, name) in self._named:
@@ -149,10 +155,13 @@ def check_setting(
             if value is not None:
                 check_called("filter", value, "one truth value for each")
             return value
+        case "score":
+            check_score(value)
+            return value
         case _ if name in CALLS:
             return getattr(Calls(**{name: value}), name)
         case _:
-            raise InputError("There is no such setting", expected=", ".join(LIVE), got=repr(name))
+            raise InputError("There is no such setting", expected=", ".join((*LIVE, "executor")), got=repr(name))
 
 
 def described_calls(calls: Calls | None, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,7 +279,6 @@ def _starts(state: State, source: BoundSource) -> Proposals:
 def make_parts(
     state: State,
     source: BoundSource,
-    score: Callable[..., Any] | None,
     functions: Functions,
     workers: Workers | None,
     cache: dict[str, Any],
@@ -283,6 +291,7 @@ def make_parts(
     found = {role: functions.find(role, config[role]) for role in ("update", "prune", "filter")}
     filter = found["filter"]
     health["score"].patience = int(config["budget"] or sys.maxsize)
+    score = functions.score(config["score"])
     scorer = score and Caller("score", score, read_scores, gather.payload, calls, workers, health=health["score"])
     return Parts(
         source=source,

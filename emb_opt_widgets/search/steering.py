@@ -11,10 +11,11 @@ import numpy as np
 from emb_opt_widgets.engine.calls import Calls
 from emb_opt_widgets.engine.items import Item, Items, as_ids
 from emb_opt_widgets.errors import InputError
-from emb_opt_widgets.live.steering import PERSON, Asked, Done, Lifecycle
+from emb_opt_widgets.executors import as_workers
+from emb_opt_widgets.live.steering import PERSON, Asked, Done, Lifecycle, took_effect
 from emb_opt_widgets.search.commands import check_node
 from emb_opt_widgets.search.engine import SearchRun
-from emb_opt_widgets.search.settings import LIVE, check_setting, described_calls
+from emb_opt_widgets.search.settings import AT_REST, LIVE, check_setting, described_calls
 
 __all__ = ["Steering"]
 
@@ -96,15 +97,24 @@ class Steering(Lifecycle[SearchRun]):
         return self._queue("redo", {}, asked)
 
     def set(self, settings: Mapping[str, Any], asked: Asked = PERSON) -> Done:
-        """Change settings from the next round on."""
+        """Change settings from the next round on; where calls run, and what they call, at rest only."""
         if not settings:
             raise InputError("set needs a setting", expected=", ".join(LIVE), got="none")
         run, whole = self._run, dict(settings)
+        for name in AT_REST:
+            if name in whole:
+                run.need_rest(f"set({name}=…)")
+        given = whole.pop("executor", None)
+        workers = None if given is None else as_workers(given)
         if "calls" in whole:
             plain_calls = described_calls(whole.pop("calls"), {})
             whole |= {name: plain_calls.get(name, value) for name, value in asdict(Calls()).items()}
         spent, cost = run.state.spent, run.state.config.get("cost")
         checked = {k: check_setting(k, v, run.engine.source, spent, cost) for k, v in whole.items()}
+        if "executor" in settings:
+            run.engine.use(workers)
+        if not checked:
+            return took_effect()
         plain = {key: run.engine.functions.note(key, value) for key, value in checked.items()}
         return self._queue("set", checked, asked, plain)
 

@@ -250,3 +250,21 @@ def test_a_subscriber_hears_and_its_failure_is_a_notice(library):
     n = len(heard)
     search.run(1, progress=False)
     assert len(heard) == n
+
+
+def test_while_workers_have_calls_and_nothing_is_thought_of_it_is_scoring(library):
+    gate, seen = threading.Event(), []
+
+    def score(items):
+        gate.wait(10)
+        return smooth(items)
+
+    search = eow.Search(library[:12], score, budget=12, calls=eow.Calls(workers=12))
+    search.start()
+    for _ in range(100):
+        time.sleep(0.02)
+        seen.append(search.activity)
+        if seen[-5:] == [Activity.SCORING] * 5:
+            break
+    gate.set()
+    assert seen[-5:] == [Activity.SCORING] * 5 and search.wait(10) and search.activity is Activity.RESTING

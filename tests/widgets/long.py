@@ -47,7 +47,7 @@ def big_search(room: int = 0) -> eow.Search:
     made = eow.Search(library, smooth, k=1)
     bound = BoundSource(as_source(library))
     store: Any = Counting()
-    controller = driven(bound, smooth, Functions(), None, store, State(bound.vectors))
+    controller = driven(bound, Functions(), None, store, State(bound.vectors))
     controller.emit([ev.Created(made.settings, bound.fingerprint(), 0)])
     search = eow.Search.driven_by(controller)
     grow(search, library, N_NODES)
