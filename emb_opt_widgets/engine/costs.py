@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from emb_opt_widgets.engine.rounds import Gather
     from emb_opt_widgets.engine.state import State
 
-__all__ = ["REPORTED", "Cost", "Pricing", "describe_cost", "describe_noise", "overspent"]
+__all__ = ["REPORTED", "Cost", "Pricing", "amount", "describe_cost", "describe_noise", "overspent"]
 
 REPORTED = "reported"
 ESTIMATE = "estimate"
@@ -101,6 +101,11 @@ def _column(columns: Mapping[str, Any], name: str, what: str) -> Float64:
             f"The column {name!r} cannot be a {what}", expected="finite numbers of at least 0", got="something else"
         )
     return values
+
+
+def amount(value: float) -> str:
+    """So much of a unit: whole where it is, else with two decimals."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
 def overspent(state: State) -> bool:

@@ -88,6 +88,12 @@ class State:
         return -1.0 if self.config.get("direction") == "minimize" else 1.0
 
     @property
+    def unit(self) -> str:
+        """What the budget counts: "calls", or what `Cost` names."""
+        cost = self.config.get("cost")
+        return "calls" if cost is None else str(cost["unit"])
+
+    @property
     def done(self) -> int:
         """Rounds done."""
         return self.n_rounds

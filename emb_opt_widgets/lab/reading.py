@@ -37,6 +37,8 @@ def view(kept: Kept) -> dict[str, Any]:
         "status": report.status,
         "n_scored": report.n_scored,
         "budget": report.budget,
+        "spent": report.spent,
+        "unit": plain(report.unit, 20),
         "source": plain(report.facts.get("source", "source")),
         "functions": functions,
     }

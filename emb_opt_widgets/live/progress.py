@@ -20,9 +20,9 @@ class Bar:
         done: How many there are. said: A text beside.
     """
 
-    total: int | None
+    total: float | None
     unit: str
-    done: Callable[[], int]
+    done: Callable[[], float]
     said: Callable[[], str]
 
 

@@ -53,7 +53,7 @@ class Report:
     Attributes:
         name, status, reason: Of the search.
         sign: 1.0 when high scores are sought, else -1.0.
-        budget: None without one.
+        budget, spent, unit: What may be spent (None: no limit), what is, and in what: "calls", or a cost's unit.
         n_scored, n_rounds: Counts.
         facts: Name to text, for the foot: source, seed, settings.
         tree: Columns as `QueryTree` names them.
@@ -67,7 +67,9 @@ class Report:
     status: str
     reason: str
     sign: float
-    budget: int | None
+    budget: float | None
+    spent: float
+    unit: str
     n_scored: int
     n_rounds: int
     facts: Mapping[str, str]
@@ -132,7 +134,9 @@ def collect(
         status=status,
         reason=reason,
         sign=state.sign,
-        budget=None if budget is None else int(budget),
+        budget=None if budget is None else float(budget),
+        spent=state.spent,
+        unit=state.unit,
         n_scored=state.n_scored,
         n_rounds=state.n_rounds,
         facts=_facts(state),

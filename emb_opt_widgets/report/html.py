@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from emb_opt_widgets.engine.costs import amount
 from emb_opt_widgets.report import charts
 from emb_opt_widgets.report.data import Found, Happening, Report
 from emb_opt_widgets.report.style import NOTEBOOK, PAGE
@@ -85,13 +86,16 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _head(report: Report) -> str:
-    spent = f"<b>{report.n_scored:,}</b>" + (f" of {report.budget:,}" if report.budget is not None else "") + " calls"
+    limit = "" if report.budget is None else f" of {amount(report.budget)}"
+    spent = f"<b>{amount(report.spent)}</b>{limit} {safe(report.unit, 20)}"
+    if report.unit != "calls":
+        spent += f" · {report.n_scored:,} scored"
     rounds = f"{report.n_rounds:,} {'round' if report.n_rounds == 1 else 'rounds'}"
     best = report.top[0] if report.top else None
     shown = "" if best is None else f"<b>{safe(number(best.score))}</b><span>{safe(best.id, 60)}</span>"
     meter = ""
     if report.budget:
-        part = min(100.0, 100 * report.n_scored / report.budget)
+        part = min(100.0, 100 * report.spent / report.budget)
         meter = f'<div class="meter"><i style="width:{part:.1f}%"></i></div>'
     status = safe(report.status)
     return (

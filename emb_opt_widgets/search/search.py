@@ -12,7 +12,7 @@ import numpy.typing as npt
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import Calls
-from emb_opt_widgets.engine.costs import Cost, describe_cost, describe_noise
+from emb_opt_widgets.engine.costs import Cost, amount, describe_cost, describe_noise
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import (
     Direction,
@@ -504,10 +504,14 @@ class Search:
         self.close()
 
     def __repr__(self) -> str:
-        budget, best = self.settings["budget"], self.best
-        failed = self._controller.state.n_failed
-        spent = f"{self.n_scored:,}" + (f" of {budget:,}" if budget else "") + " scored"
-        spent += f" ({failed:,} failed)" if failed else ""
+        state, budget, best = self._controller.state, self.settings["budget"], self.best
+        limit = f" of {amount(budget)}" if budget else ""
+        spent = f"{self.n_scored:,} scored"
+        if limit and (state.unit, state.spent) == ("calls", self.n_scored):
+            spent = f"{self.n_scored:,}{limit} scored"
+        elif limit:
+            spent = f"{amount(state.spent)}{limit} {state.unit} spent, {spent}"
+        spent += f" ({state.n_failed:,} failed)" if state.n_failed else ""
         shown = "" if best is None else f", best {best.score:.6g} ({best.id})"
         return f"Search {self.name!r}: {self.status}, round {self.n_rounds}, {spent}{shown}"
 

@@ -68,6 +68,7 @@ class Standing:
         return cls(
             {
                 "status": str(controller.status), "n_scored": state.n_scored,
+                "spent": round(state.spent, 6), "unit": plain(state.unit, 20),
                 "reason": _HALTING if controller.halting else controller.reason,
                 "n_failed": state.n_failed, "n_rounds": state.n_rounds, "calls_left": state.calls_left,
                 "can": search.steering.can(), "activity": str(activity_of(controller)),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emb_opt_widgets.widgets.requests import Check, Schema, choice, flag, integer, integers, mapping, text, value
+from emb_opt_widgets.widgets.requests import (
+    Check,
+    Schema,
+    choice,
+    flag,
+    integer,
+    integers,
+    mapping,
+    number,
+    text,
+    value,
+)
 
 __all__ = ["ASKS", "COMMANDS", "MOST_POINTS"]
 
@@ -22,10 +33,15 @@ def _or_null(check: Check) -> Check:
     return inner
 
 
+def _amount(name: str, given: Any) -> float:
+    """Of a budget; whole where it counts calls."""
+    return given if type(given) is int else number(name, given)
+
+
 _settings = Schema(
     may={
         "k": integer(1, 1_000_000),
-        "budget": _or_null(integer(1, 2**53)),
+        "budget": _or_null(_amount),
         "batch_size": _or_null(integer(1, 2**31 - 1)),
         "update": _strategy,
         "prune": _or_null(_strategy),

@@ -90,7 +90,7 @@ export class FakeSearch {
     const row = this.best[0];
     return {
       name: "kinase-docking", status, reason: status === "finished" ? "The budget is spent. Raise it under Settings to go on." : "", activity: running ? "scoring" : "resting", notices: [], direction: this.options.direction,
-      n_scored: counts.scored, n_failed: counts.failed, budget: settings.budget, n_rounds: counts.rounds, calls_left: left,
+      n_scored: counts.scored, n_failed: counts.failed, budget: settings.budget, spent: counts.scored, unit: "calls", n_rounds: counts.rounds, calls_left: left,
       rate: running ? 3.2 : 0, eta: running && left !== null ? left / 3.2 : null,
       best: row === undefined ? null : { row, id: idOf(row), score: this.items.f8("score")[row] ?? 0, text: "" },
       settings, updates: UPDATES, prunes: PRUNES,

@@ -1,12 +1,18 @@
 /** How numbers, times and foreign text are written. Pure; English, as all labels are. */
 
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const DECIMALS = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** `12,345`. */
 export function count(value: number): string {
   return Number.isFinite(value) ? WHOLE.format(value) : "–";
+}
+
+/** So much of a unit: whole where it is, else with two decimals. */
+export function amount(value: number): string {
+  return Number.isInteger(value) ? count(value) : Number.isFinite(value) ? DECIMALS.format(value) : "–";
 }
 
 /** `12.3K`, where there is little room. */

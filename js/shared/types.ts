@@ -43,6 +43,9 @@ export interface Facts {
   n_scored: number;
   n_failed: number;
   budget: number | null;
+  /** Of the budget, in its unit: "calls", or what a cost names. */
+  spent: number;
+  unit: string;
   n_rounds: number;
   calls_left: number | null;
   rate: number;

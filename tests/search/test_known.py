@@ -13,6 +13,8 @@ import pytest
 import emb_opt_widgets as eow
 from emb_opt_widgets.engine.items import Items
 
+from ..conftest import smooth
+
 N = 400
 RL = eow.RLUpdate((0.1,))
 
@@ -263,3 +265,21 @@ def test_the_table_of_measurements(library: np.ndarray, tmp_path: Path) -> None:
     table.to_csv(tmp_path / "m.csv")
     assert pd.read_csv(tmp_path / "m.csv")["id"].tolist() == table.to_pandas()["id"].tolist()
     assert "4 measurements of 3 items" in repr(table)
+
+
+def test_what_is_spent_is_told_in_the_unit_of_the_cost(library, tmp_path, capsys):
+    cost = eow.Cost(by=2.5, unit="EUR")
+    search = eow.Search(library, smooth, budget=30, cost=cost, name="dear")
+    search.run()
+    assert "30 of 30 EUR spent, 12 scored" in repr(search) and "EUR" in capsys.readouterr().err
+    page = search.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<b>30</b> of 30 EUR · 12 scored" in page
+    assert "0 of 300 scored" in repr(eow.Search(library, smooth, budget=300))
+
+
+def test_known_measurements_are_no_part_of_what_is_spent(library, capsys):
+    search = eow.Search(
+        library, smooth, budget=10, known=(np.arange(50), smooth(eow.Items(np.arange(50), library[:50])))
+    )
+    search.run()
+    assert "10 of 10 scored" in repr(search) and "10/10" in capsys.readouterr().err

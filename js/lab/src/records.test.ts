@@ -4,7 +4,7 @@ import { readNews, readOverview, readSearch } from "./records";
 import { Speed } from "./speed";
 
 const SEARCH = {
-  id: "a", cell: "c", created: 1, name: "<b>", status: "running", reason: "Running.", n_scored: 3, budget: 10, rounds: 1,
+  id: "a", cell: "c", created: 1, name: "<b>", status: "running", reason: "Running.", n_scored: 3, budget: 10, spent: 2.5, unit: "EUR", rounds: 1,
   best: 0.5, best_id: "7", file: null, can: ["pause", "stop", "eval"],
 };
 
@@ -25,7 +25,7 @@ describe("what a kernel tells", () => {
 
   it("keeps a line whose details are odd", () => {
     const read = readSearch({ id: "a", status: "paused", n_scored: "many", budget: Number.NaN, best: Infinity, can: "pause" });
-    expect(read).toMatchObject({ scored: 0, budget: null, best: null, can: [], name: "search" });
+    expect(read).toMatchObject({ scored: 0, spent: 0, unit: "calls", budget: null, best: null, can: [], name: "search" });
   });
 });
 

@@ -12,6 +12,8 @@ export interface SearchRecord {
   readonly reason: string;
   readonly scored: number;
   readonly budget: number | null;
+  readonly spent: number;
+  readonly unit: string;
   readonly rounds: number;
   readonly best: number | null;
   readonly bestId: string | null;
@@ -64,6 +66,8 @@ export function readSearch(value: unknown): SearchRecord | null {
     reason: text(value.reason) ?? "",
     scored: number(value.n_scored) ?? 0,
     budget: number(value.budget),
+    spent: number(value.spent) ?? number(value.n_scored) ?? 0,
+    unit: text(value.unit) ?? "calls",
     rounds: number(value.rounds) ?? 0,
     best: number(value.best),
     bestId: text(value.best_id),

@@ -1,7 +1,7 @@
 /** One search in the panel: what it shows, and its buttons. Plain DOM; a search's text is text and nothing else. */
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Disposer } from "../../shared/disposer";
-import { count, plural, rate, score } from "../../shared/format";
+import { amount, plural, rate, score } from "../../shared/format";
 import { isOver, type Verb } from "./records";
 import type { Listed } from "./searches";
 
@@ -69,8 +69,8 @@ export function createRow(key: string, actions: RowActions, trans: TranslationBu
     text(path, listed.path ?? trans.__("no notebook"));
     bar.hidden = record.budget === null;
     bar.max = record.budget ?? 1;
-    bar.value = Math.min(record.scored, bar.max);
-    bar.setAttribute("aria-label", trans.__("Calls spent"));
+    bar.value = Math.min(record.spent, bar.max);
+    bar.setAttribute("aria-label", trans.__("Budget spent"));
     text(facts, factsText(listed, trans));
     text(reason, gone ? goneText(gone, baseName(record.file), trans) : record.status === "running" ? "" : record.reason);
     text(error, listed.error ?? "");
@@ -100,8 +100,8 @@ function factsText(listed: Listed, trans: TranslationBundle): string {
   const { record } = listed;
   const spent =
     record.budget === null
-      ? trans.__("%1 calls", count(record.scored))
-      : trans.__("%1 of %2 calls", count(record.scored), count(record.budget));
+      ? `${amount(record.spent)} ${record.unit}`
+      : trans.__("%1 of %2 %3", amount(record.spent), amount(record.budget), record.unit);
   const best = record.best === null ? "" : trans.__("best %1", score(record.best, 4));
   return [best, spent, plural(record.rounds, "round"), rate(listed.perSecond)].filter(Boolean).join(" · ");
 }

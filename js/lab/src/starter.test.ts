@@ -19,7 +19,7 @@ describe("notebooks to begin with", () => {
   it("hold a stranger's text in comments and literals only", () => {
     const hostile = 'x"\nimport os\u2028os.system("rm")\r#';
     const made = resumeSearch(KERNEL, {
-      file: hostile, name: hostile, status: hostile, scored: 1, budget: 2, source: hostile, functions: { "score\nimport os": hostile, filter: "f" },
+      file: hostile, name: hostile, status: hostile, spent: 1, unit: hostile, budget: 2, source: hostile, functions: { "score\nimport os": hostile, filter: "f" },
     }) as { [key: string]: unknown };
     const [words, code] = sources(made);
     expect(words).not.toContain("os.system");

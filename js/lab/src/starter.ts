@@ -1,5 +1,6 @@
 /** Notebooks to begin with, as JSON. Pure; what strangers named stands in comments and in string literals only. */
 import type { JSONObject } from "@lumino/coreutils";
+import { amount } from "../../shared/format";
 
 export interface Kernelspec {
   readonly name: string;
@@ -11,7 +12,8 @@ export interface FileFacts {
   readonly file: string;
   readonly name: string;
   readonly status: string;
-  readonly scored: number;
+  readonly spent: number;
+  readonly unit: string;
   readonly budget: number | null;
   readonly source: string;
   readonly functions: { readonly [role: string]: string };
@@ -52,7 +54,7 @@ export function newSearch(kernel: Kernelspec): JSONObject {
 }
 
 export function resumeSearch(kernel: Kernelspec, facts: FileFacts): JSONObject {
-  const spent = facts.budget === null ? `${facts.scored} calls` : `${facts.scored} of ${facts.budget} calls`;
+  const spent = `${amount(facts.spent)}${facts.budget === null ? "" : ` of ${amount(facts.budget)}`} ${line(facts.unit)}`;
   const own = Object.entries(facts.functions);
   const lines = [
     "import emb_opt_widgets as eow",

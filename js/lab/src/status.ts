@@ -13,8 +13,8 @@ export function progress(listed: readonly Listed[]): { running: number; part: nu
   let budget = 0;
   for (const { record } of running) {
     if (record.budget === null) continue;
-    spent += Math.min(record.scored, record.budget);
-    budget += record.budget;
+    spent += Math.min(1, record.spent / Math.max(record.budget, 1e-9));
+    budget += 1;
   }
   return { running: running.length, part: budget > 0 ? spent / budget : null };
 }

@@ -1,5 +1,6 @@
 /** Live settings as a form: which fields there are, what is wrong with what was typed, what is to be sent. Pure. */
 
+import { amount, line } from "../../shared/format";
 import type { Facts, Strategy } from "../../shared/types";
 
 type Parameter = Strategy["parameters"][number];
@@ -53,12 +54,12 @@ export function check(draft: Draft, facts: Facts): Checked {
   const changed: Record<string, unknown> = {};
   const { settings } = facts;
   for (const field of ["k", "budget", "batch_size"] as const) {
-    const value = whole(draft[field], settings[field] === null || field !== "k");
+    const value = (field === "budget" && facts.unit !== "calls" ? positive : whole)(draft[field], settings[field] === null || field !== "k");
     if (typeof value === "string") wrong[field] = value;
     else if (value !== settings[field]) changed[field] = value;
   }
   const budget = changed.budget;
-  if (typeof budget === "number" && budget < facts.n_scored) wrong.budget = `${facts.n_scored} calls are spent already.`;
+  if (typeof budget === "number" && budget < facts.spent) wrong.budget = `${amount(facts.spent)} ${line(facts.unit, 20)} are spent already.`;
   chosen("update", draft, facts.updates, settings.update, wrong, changed);
   if (draft.prune === "") {
     if (settings.prune) changed.prune = null;
@@ -101,6 +102,13 @@ function whole(text: string, optional: boolean): number | null | string {
   const trimmed = text.replace(/[\s,_]/g, "");
   if (trimmed === "" && optional) return null;
   return /^\d{1,9}$/.test(trimmed) && Number(trimmed) > 0 ? Number(trimmed) : "A whole number from 1.";
+}
+
+/** A number above 0, null for nothing; or what is wrong. */
+function positive(text: string, optional: boolean): number | null | string {
+  const trimmed = text.replace(/[\s,_]/g, "");
+  if (trimmed === "" && optional) return null;
+  return Number(trimmed) > 0 && Number(trimmed) < 1e15 ? Number(trimmed) : "A number above 0.";
 }
 
 function typed(text: string, { name, type, default: fallback, choices, minimum }: Parameter): unknown {

@@ -1,6 +1,7 @@
 /** The live settings as a small window: fields made from what the search offers, checked as typed, sent by Apply. */
 
 import { button, h, isDisabled, setAttribute, setDisabled, setText, uniqueId } from "../../shared/dom";
+import { line } from "../../shared/format";
 import { openPopover } from "../../shared/popover";
 import type { Dispose } from "../../shared/disposer";
 import type { Facts, Feed, Strategy } from "../../shared/types";
@@ -10,7 +11,7 @@ type Parameter = Strategy["parameters"][number];
 
 const BASICS = [
   { field: "k", label: "Hits a query (k)", hint: "" },
-  { field: "budget", label: "Budget, calls", hint: "no limit" },
+  { field: "budget", label: "Budget", hint: "no limit" },
   { field: "batch_size", label: "Batch size", hint: "all at once" },
 ] as const;
 
@@ -41,7 +42,8 @@ export function openSettings(anchor: HTMLElement, feed: Feed): Dispose {
     marks.set(name, { field, message });
     return h("div", { class: "eow-row", title: doc || null }, h("label", { for: id }, label), field, message);
   };
-  for (const { field, label, hint } of BASICS) {
+  for (const { field, label: name, hint } of BASICS) {
+    const label = field === "budget" ? `${name}, ${line(facts.unit, 20)}` : name;
     const input = h("input", { class: "eow-field eow-num", inputmode: "numeric", value: draft[field], placeholder: hint });
     input.addEventListener("input", () => {
       draft[field] = input.value;

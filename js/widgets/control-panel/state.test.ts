@@ -69,17 +69,26 @@ describe("buttons", () => {
 
 describe("the head", () => {
   it("says where a running search stands", () => {
-    const head = headOf(facts({ status: "running", n_scored: 412, budget: 2000, n_rounds: 14, rate: 3.2, eta: 480, activity: "scoring", score_range: [5, 9.84], best: { row: 0, id: "Z1", score: 9.84, text: "" } }));
+    const head = headOf(facts({ status: "running", n_scored: 412, spent: 412, budget: 2000, n_rounds: 14, rate: 3.2, eta: 480, activity: "scoring", score_range: [5, 9.84], best: { row: 0, id: "Z1", score: 9.84, text: "" } }));
     expect(head.spent + head.rest).toBe("412 of 2,000 calls · round 14 · scoring · 3.2 calls/s · about 8 min left");
     expect(head).toMatchObject({ pill: "Running", best: "9.84", bestId: "Z1", progress: 0.206 });
   });
 
+  it("counts in the unit of the cost", () => {
+    const now = facts({ status: "running", n_scored: 12, spent: 37.5, unit: "EUR", budget: 300, n_rounds: 2, rate: 0, activity: "scoring", best: null });
+    const head = headOf(now);
+    expect([head.spent, head.rest, head.progress]).toEqual(["37.50", " of 300 EUR · round 2 · 12 scored · scoring", 0.125]);
+    expect(check({ ...draftOf(now), budget: "400.5" }, now).settings).toEqual({ budget: 400.5 });
+    expect(check({ ...draftOf(now), budget: "20" }, now).wrong.budget).toBe("37.50 EUR are spent already.");
+    expect(check({ ...draftOf(now), budget: "-1" }, now).wrong.budget).toBe("A number above 0.");
+  });
+
   it("does without a budget, and says why a search ended", () => {
-    const head = headOf(facts({ status: "finished", n_scored: 1, budget: null, n_rounds: 2, n_failed: 3, reason: "Nothing new.\u202e" }));
+    const head = headOf(facts({ status: "finished", n_scored: 1, spent: 1, budget: null, n_rounds: 2, n_failed: 3, reason: "Nothing new.\u202e" }));
     expect(head.spent + head.rest).toBe("1 call · round 2 · 3 failed");
     expect(head.progress).toBeNull();
     expect(head.reason).toBe("Nothing new.‹U+202E›");
-    expect(spoken(facts({ status: "paused", n_scored: 5, budget: 10, best: null, reason: "" }))).toBe("Paused, 5 of 10 calls.");
+    expect(spoken(facts({ status: "paused", n_scored: 7, spent: 5, budget: 10, best: null, reason: "" }))).toBe("Paused, 5 of 10 calls.");
   });
 });
 
@@ -108,7 +117,7 @@ describe("settings", () => {
   });
 
   it("say what is wrong, field by field", () => {
-    const now = facts({ n_scored: 428 });
+    const now = facts({ n_scored: 428, spent: 428 });
     const draft = { ...draftOf(now), k: "0", budget: "12", batch_size: "x", parameters: { "update.n_active": "1.5", "update.explore": "", "update.dry": "true", "prune.k": "" } };
     expect(check(draft, now)).toEqual({
       settings: null,

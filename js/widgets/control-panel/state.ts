@@ -29,19 +29,21 @@ function titleOf(name: string, facts: Facts | null, selected: number): string {
 }
 
 export function headOf(facts: Facts): HeadLook {
-  const { n_scored, budget, status, best } = facts;
-  const parts = [budget === null ? (n_scored === 1 ? "call" : "calls") : `of ${format.count(budget)} calls`, `round ${format.count(facts.n_rounds)}`];
+  const { spent, budget, status, best } = facts;
+  const unit = facts.unit === "calls" && spent === 1 && budget === null ? "call" : format.line(facts.unit, 20);
+  const parts = [budget === null ? unit : `of ${format.amount(budget)} ${unit}`, `round ${format.count(facts.n_rounds)}`];
+  if (facts.unit !== "calls") parts.push(`${format.count(facts.n_scored)} scored`);
   if (facts.n_failed) parts.push(`${format.count(facts.n_failed)} failed`);
   if (status === "running") parts.push(facts.activity);
   if (status === "running" && facts.rate > 0) parts.push(format.rate(facts.rate));
   const left = status === "running" ? format.duration(facts.eta) : "";
   if (left) parts.push(`${left} left`);
-  const progress = budget ? Math.min(1, n_scored / budget) : null;
+  const progress = budget ? Math.min(1, spent / budget) : null;
   return {
-    pill: labelOf(status), tone: TONES[status], name: format.line(facts.name, 80), spent: format.count(n_scored), rest: ` ${parts.join(" · ")}`,
+    pill: labelOf(status), tone: TONES[status], name: format.line(facts.name, 80), spent: format.amount(spent), rest: ` ${parts.join(" · ")}`,
     reason: status === "running" ? "" : format.line(facts.reason, 400),
     best: best ? format.score(best.score, format.decimals(facts.score_range)) : "", bestId: best ? format.line(best.id, 40) : "", bestText: best ? format.line(best.text, 300) : "",
-    progress, now: n_scored, goal: budget, valueText: `${format.count(n_scored)}${budget === null ? "" : ` of ${format.count(budget)}`} calls`,
+    progress, now: spent, goal: budget, valueText: `${format.amount(spent)}${budget === null ? "" : ` of ${format.amount(budget)}`} ${unit}`,
   };
 }
 
