@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,19 @@ from emb_opt_widgets.strategies import REGISTRY
 from emb_opt_widgets.widgets.offers import chosen, make, offered
 from tests.conftest import smooth
 from tests.parts_for_tests import Drift, First, Line
+
+
+class Color(Enum):
+    RED = 1
+
+
+@dataclass(frozen=True)
+class Scaled:
+    by: float
+
+    def __call__(self, items):
+        return self.by * smooth(items)
+
 
 DRIFT, FIRST = (f"tests.parts_for_tests.{name}" for name in ("Drift", "First"))
 
@@ -59,7 +74,7 @@ def test_without_registration_the_file_says_what_to_do(kept, library):
         eow.load(kept, library, smooth)
     said = str(caught.value)
     assert DRIFT in said and "package tests" in said
-    assert "import tests first" in said and "eow.register(Drift)" in said and "update=…" in said
+    assert "import tests.parts_for_tests first" in said and "eow.register(Drift)" in said and "update=…" in said
 
 
 def test_passing_the_part_itself_is_enough(kept, library):
@@ -211,3 +226,67 @@ def test_the_panel_offers_what_is_registered():
     assert make("update", DRIFT, shown["parameters"]) == made
     assert [one["name"] for one in offered("prune") if one not in before[1]] == [FIRST]
     assert make("prune", FIRST, {}) == First()
+
+
+@dataclass(frozen=True)
+class Holding:
+    value: object = None
+    dim = 1
+
+    def keep(self, queries):
+        return np.ones(len(queries), bool)
+
+
+@pytest.mark.parametrize("value", [Path("x"), Color.RED, object()])
+def test_what_a_file_cannot_keep_is_refused_at_once(library, tmp_path, value):
+    eow.register(Holding)
+    with pytest.raises(eow.InputError, match="what its file cannot keep"):
+        eow.Search(library, smooth, prune=Holding(value), path=tmp_path / "x.eow")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nan_is_equal_to_itself(library, tmp_path):
+    eow.register(Holding)
+    path = tmp_path / "x.eow"
+    eow.Search(library, smooth, prune=Holding(float("nan")), path=path).close()
+    eow.load(path, library, smooth, prune=Holding(float("nan"))).close()
+
+
+def test_an_estimator_is_compared_with_what_it_was_made_with(library, tmp_path):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+
+    def portfolio(**settings):
+        estimator = ensemble.RandomForestRegressor(20, **settings)
+        return eow.strategies.Portfolio(surrogates=(eow.strategies.SklearnSurrogate(estimator),))
+
+    path = tmp_path / "x.eow"
+    eow.Search(library, smooth, update=portfolio(), path=path).close()
+    eow.load(path, library, smooth, update=portfolio()).close()
+    with pytest.raises(eow.InputError, match=r"max_depth is 1, where the file says None"):
+        eow.load(path, library, smooth, update=portfolio(max_depth=1))
+    with pytest.raises(eow.InputError, match="RandomForestRegressor"):
+        eow.load(path, library, smooth)
+
+
+def test_a_source_with_other_parameters_is_told(tmp_path):
+    eow.register(Line)
+    path = tmp_path / "line.eow"
+    score = lambda items: -items.embeddings[:, 0]  # noqa: E731
+    with eow.Search(Line(30), score, k=4, queries=2, budget=9, path=path) as search:
+        search.run(1, progress=False)
+    with eow.load(path, Line(31), score) as search:
+        assert any("n is 31, where the file says 30" in notice.text for notice in search.notices)
+
+
+def test_a_registered_score_is_made_again(library, tmp_path):
+    eow.register(Scaled)
+    path = tmp_path / "x.eow"
+    with eow.Search(library, Scaled(2.0), budget=10, path=path) as search:
+        search.run(progress=False)
+    with eow.load(path, library) as search:
+        search.set(budget=12)
+        search.run(progress=False)
+        assert search.n_scored == 12
+    forget()
+    with pytest.raises(eow.InputError, match="not registered"):
+        eow.load(path, library)

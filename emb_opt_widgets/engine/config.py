@@ -20,6 +20,7 @@ __all__ = [
     "adopt",
     "agrees",
     "describe",
+    "difference",
     "function_name",
     "import_path",
     "names_in",
@@ -114,10 +115,20 @@ def describe(part: Any, ours: Mapping[str, type], name_of: Callable[[Any], str] 
     if isinstance(part, (FunctionUpdate, FunctionPrune)):
         return {"function": name_of(part.function)}
     name = _name_of_part(part, ours)
-    if name is None:
-        return {"function": name_of(part)}
-    values = {f.name: describe(getattr(part, f.name), ours, name_of) for f in fields(part) if f.init}
-    return {"strategy": name, **values}
+    if name is not None:
+        values = {f.name: describe(getattr(part, f.name), ours, name_of) for f in fields(part) if f.init}
+        return {"strategy": name, **values}
+    if callable(getattr(part, "get_params", None)) and not isinstance(part, type):
+        made_with = {str(key): describe(value, ours, name_of) for key, value in part.get_params().items()}
+        return {"function": name_of(part), "parameters": made_with}
+    if not callable(part) and role_of(type(part)) is None:
+        raise InputError(
+            "A part of the search holds what its file cannot keep",
+            expected="numbers, texts, None, tuples, mappings, arrays, functions, or registered parts",
+            got=f"{type(part).__name__} {part!r:.60}",
+            hint="Give the part a text or a number instead, and make the object of it where it is used",
+        )
+    return {"function": name_of(part)}
 
 
 def _name_of_part(part: Any, ours: Mapping[str, type]) -> str | None:
@@ -173,11 +184,12 @@ def _kind(name: str, ours: Mapping[str, type]) -> type:
             hint="Pass update=… or prune=… yourself, or install the version that wrote the file",
         )
     package, called = name.partition(".")[0], name.rpartition(".")[2]
+    found_by = "Define it again here" if package == "__main__" else f"import {name.rpartition('.')[0]} first"
     raise InputError(
         f"The file uses {called} of the package {package}, which is not registered here",
         expected=f"{name} to be imported and registered before the file is opened",
         got=", ".join(sorted(_registered)) or "no registered class",
-        hint=f"import {package} first, or call eow.register({called}), or pass the part itself (update=…, prune=…)",
+        hint=f"{found_by}, or call eow.register({called}), or pass the part itself (source=…, update=…, …)",
     )
 
 
@@ -189,9 +201,29 @@ def agrees(now: Any, kept: Any) -> bool:
         return len(now) == len(kept) and all(map(agrees, now, kept))
     if isinstance(now, Mapping) and isinstance(kept, Mapping):
         if "function" in kept and "strategy" not in kept:
-            return "strategy" not in now or now["strategy"] == kept["function"]
+            return _same_function(now, kept)
         return now.keys() == kept.keys() and all(agrees(now[key], kept[key]) for key in now)
-    return bool(now == kept)
+    return bool(now == kept or (now != now and kept != kept))
+
+
+def _same_function(now: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+    """Functions may have other names; an estimator has its class, and what it was made with."""
+    if "strategy" in now:
+        return bool(now["strategy"] == kept["function"])
+    if "parameters" not in now or "parameters" not in kept:
+        return True
+    return now["function"] == kept["function"] and agrees(now["parameters"], kept["parameters"])
+
+
+def difference(now: Any, kept: Any, path: str = "") -> str:
+    """Where two descriptions differ first, and how: "operators[1].power is 3, where the file says 2"."""
+    if isinstance(now, list) and isinstance(kept, list) and len(now) == len(kept):
+        parts = [(f"{path}[{i}]", *pair) for i, pair in enumerate(zip(now, kept))]
+    elif isinstance(now, Mapping) and isinstance(kept, Mapping) and now.keys() == kept.keys():
+        parts = [(f"{path}.{key}", now[key], kept[key]) for key in now]
+    else:
+        return f"{path.lstrip('.') or 'it'} is {now!r:.80}, where the file says {kept!r:.80}"
+    return next(difference(a, b, at) for at, a, b in parts if not agrees(a, b))
 
 
 def adopt(part: Any, kept: Any) -> None:

@@ -37,7 +37,7 @@ from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Pending, Phase
 from emb_opt_widgets.engine.view import Interrupted
 
-__all__ = ["Orders", "is_open", "run_open_rounds"]
+__all__ = ["Wanted", "is_open", "run_open_rounds"]
 
 _LOOK = 0.05
 """Seconds after which commands are looked for though no call ended."""
@@ -65,7 +65,7 @@ def is_open(parts: Parts) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class Wanted:
     """What is wanted of the engine just now; asked again and again, since a person may change it meanwhile.
 
     Attributes:
@@ -219,12 +219,12 @@ class _Flow:
         return (self.caller.free + max(0, self.ahead - waiting)) * self.batch_size
 
 
-def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
+def run_open_rounds(state: State, wanted: Wanted) -> Iterator[Bodies]:
     """The events of rounds, one after the other, until there is nothing left to do or the engine is to rest.
 
     Args:
         state: The fold; whoever iterates applies each yielded group before going on.
-        orders: What is wanted.
+        wanted: What is wanted.
 
     Yields:
         Bodies that belong together; an empty group while calls are under way.
@@ -232,18 +232,18 @@ def run_open_rounds(state: State, orders: Orders) -> Iterator[Bodies]:
     Raises:
         FunctionError: The score function fails and `on_error` is "raise", or the executor cannot be used.
     """
-    flow = _Flow(orders.gate)
-    yield from _keep_busy(state, orders, flow)
+    flow = _Flow(wanted.gate)
+    yield from _keep_busy(state, wanted, flow)
     flow.recall()
     while flow.flying:
-        yield from _wait(orders, flow)
-    yield from _answered(orders.parts(), flow)
+        yield from _wait(wanted, flow)
+    yield from _answered(wanted.parts(), flow)
     if flow.halt is not None and flow.halt.error is not None:
         raise flow.halt.error from flow.halt.error.__cause__
     if flow.halt is not None:
         yield halted(flow.halt)
-    elif orders.gate() and _is_over(state):
-        yield close_round(state, orders.parts())
+    elif wanted.gate() and _is_over(state):
+        yield close_round(state, wanted.parts())
 
 
 def _is_over(state: State) -> bool:
@@ -251,15 +251,15 @@ def _is_over(state: State) -> bool:
     return state.phase in (Phase.SCORE, Phase.PRUNE) and not len(_chosen(state))
 
 
-def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
+def _keep_busy(state: State, wanted: Wanted, flow: _Flow) -> Iterator[Bodies]:
     """Hand out, and propose where there is room, until there is nothing to do or the engine is to rest."""
     dry = False
     while True:
         flow.look()
-        parts = orders.parts()
+        parts = wanted.parts()
         fresh = list(_answered(parts, flow))
         yield from fresh
-        if flow.halt is not None or not orders.gate() or parts.score is None or not is_open(parts):
+        if flow.halt is not None or not wanted.gate() or parts.score is None or not is_open(parts):
             return
         flow.use(parts.score, state)
         dry = dry and not fresh
@@ -268,12 +268,12 @@ def _keep_busy(state: State, orders: Orders, flow: _Flow) -> Iterator[Bodies]:
             handed = rows[:room]
             yield [ev.HandedOut(handed, "worker", None if parts.pricing is None else parts.pricing.costs(handed))]
             parts.score.submit(handed)
-        elif room and not dry and not len(rows) and _may_begin(state, orders.until()):
+        elif room and not dry and not len(rows) and _may_begin(state, wanted.until()):
             began = time.monotonic()
-            dry = yield from _next_round(state, parts, flow, orders)
+            dry = yield from _next_round(state, parts, flow, wanted)
             flow.tempo.thought(time.monotonic() - began, flow.idle)
         elif flow.busy:
-            yield from _wait(orders, flow)
+            yield from _wait(wanted, flow)
         else:
             flow.settle()
             fresh = list(_answered(parts, flow))
@@ -287,12 +287,12 @@ def _chosen(state: State) -> npt.NDArray[np.int32]:
     return state.unscored()[: state.calls_left] if state.phase is Phase.SCORE else np.empty(0, np.int32)
 
 
-def _wait(orders: Orders, flow: _Flow) -> Iterator[Bodies]:
-    orders.waits(True)
+def _wait(wanted: Wanted, flow: _Flow) -> Iterator[Bodies]:
+    wanted.waits(True)
     flow.wait()
-    orders.waits(False)
+    wanted.waits(False)
     flow.look()
-    yield from _answered(orders.parts(), flow)
+    yield from _answered(wanted.parts(), flow)
     yield []
 
 
@@ -307,7 +307,7 @@ def _may_begin(state: State, until: int | None) -> bool:
     return (until is None or begun < until) and state.calls_left != 0
 
 
-def _next_round(state: State, parts: Parts, flow: _Flow, orders: Orders) -> Generator[Bodies, None, bool]:
+def _next_round(state: State, parts: Parts, flow: _Flow, wanted: Wanted) -> Generator[Bodies, None, bool]:
     """Close the round and begin the next, up to its choice; returns whether there is nothing to propose for now. What a
     person asks for is heard meanwhile, and thinking begins anew after it."""
 
@@ -331,7 +331,7 @@ def _next_round(state: State, parts: Parts, flow: _Flow, orders: Orders) -> Gene
             if dry:
                 yield [exhausted(state, thinking)]
                 return True
-        for group in run_round(state, thinking, orders.gate):
+        for group in run_round(state, thinking, wanted.gate):
             if flow.busy and any(isinstance(body, ev.Finished) for body in group):
                 return True
             yield group

@@ -17,9 +17,10 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Generic, TypeVar
 
 from emb_opt_widgets.engine import events as ev
+from emb_opt_widgets.engine.boundary import check_called
 from emb_opt_widgets.engine.status import Ending, Pausing, RunStatus
 from emb_opt_widgets.engine.view import Interrupted
-from emb_opt_widgets.errors import FileError, InputError, StateError, as_function_error
+from emb_opt_widgets.errors import FileError, StateError, as_function_error
 from emb_opt_widgets.live.commands import Command, nodes_made
 from emb_opt_widgets.live.notices import Notices, said_of
 from emb_opt_widgets.live.protocols import Bodies, Fold, Startable
@@ -29,6 +30,9 @@ __all__ = ["Run", "waited"]
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 1.0
+_CALM, _AGAIN = 1.0, 3.0
+"""Seconds, and times what was given up, in which thinking that a command interrupted is not interrupted by another."""
+_HALTING = "Coming to rest: what is under way is finished first."
 _HALTS = ("pause", "stop")
 _NOTED = ("start", "resume", "step")
 FoldT = TypeVar("FoldT", bound=Fold)
@@ -86,6 +90,7 @@ class Run(Generic[FoldT, EngineT]):
         self._queue: deque[tuple[Command, Done]] = deque()
         self._wish, self._pausing = "run", Pausing.ASKED
         self._replan = False
+        self._last_group = self._spared_until = 0.0
         self.pause_after: int | None = None
         self._unkept: list[ev.Body] = []
         self._trouble = ""
@@ -138,8 +143,7 @@ class Run(Generic[FoldT, EngineT]):
 
     def subscribe(self, function: Callable[[Sequence[ev.Event]], object]) -> Callable[[], None]:
         """As `listen`, for what people write: events with their numbers and times, and no empty groups."""
-        if not callable(function):
-            raise InputError("subscribe needs a function", expected="events -> anything", got=type(function).__name__)
+        check_called("subscriber", function, "nothing", ("events",), later=False)
 
         def hear(bodies: Bodies) -> None:
             if bodies:
@@ -164,7 +168,7 @@ class Run(Generic[FoldT, EngineT]):
     def _tell_one(self, listener: Heard, bodies: Bodies) -> None:
         try:
             listener(bodies)
-        except Exception as error:
+        except BaseException as error:  # also one that wants to end the program: it is not theirs to end
             _log.exception("one who listens to %s failed", self.state.config.get("name"))
             self.notify("subscriber", f"A function that is told of events failed: {said_of(error)}")
 
@@ -198,8 +202,16 @@ class Run(Generic[FoldT, EngineT]):
         return self._wish == "run" and not self._replan and not self._halt_waits()
 
     def checkpoint(self) -> None:
-        """Raise `Interrupted` where a person has asked for something that waits to be applied."""
-        if self._queue:
+        """Raise `Interrupted` where a person has asked for something that waits to be applied. What is to halt it is
+        heard at once; of other commands, one is, and then what was given up gets time to be done.
+        """
+        if not self._queue:
+            return
+        now = time.monotonic()
+        if self._halt_waits():
+            raise Interrupted
+        if now >= self._spared_until:
+            self._spared_until = now + _CALM + _AGAIN * (now - self._last_group)
             raise Interrupted
 
     def launch(self, pause_after: int | None = None) -> None:
@@ -230,10 +242,12 @@ class Run(Generic[FoldT, EngineT]):
     def _advance(self) -> None:
         """One stretch. Thinking that is interrupted has yielded nothing, and begins anew with the next."""
         self._replan = False
+        self._last_group = time.monotonic()
         try:
             for group in self.engine.advance(self):
                 self.emit(group)
                 self._apply_queue()
+                self._last_group = time.monotonic()
         except Interrupted:
             _log.debug("%s gave up what it thought of", self.state.config.get("name"))
 
@@ -400,14 +414,14 @@ class Run(Generic[FoldT, EngineT]):
     def _halt(self, command: Command) -> None:
         """A pause or a stop. At rest, what was not begun, or pauses, can be stopped."""
         status = self.status
+        if self.running and self._wish in (command.name, "stop"):
+            return  # it comes to rest already
         if self.running:
-            self.emit([command.event()])
             self._wish, self._pausing = command.name, Pausing.by(command.who)
+            self.emit([command.event()])
         elif command.name == "stop" and status in (RunStatus.READY, RunStatus.PAUSED):
             self.emit([command.event(), ev.Finished(Ending.STOPPED.name, Ending.STOPPED.value)])
-        elif status is RunStatus.PAUSED:
-            self.emit([command.event()])
-        else:
+        elif status is not RunStatus.PAUSED:
             raise StateError(
                 f"There is nothing to {command.name}: the {self.engine.noun} is {status}", hint=self.reason
             )
@@ -434,6 +448,8 @@ class Run(Generic[FoldT, EngineT]):
                 return self._trouble
             if not self.running and self.state.status is RunStatus.RUNNING:
                 return "Interrupted. run() goes on from here."
+            if self.halting:
+                return _HALTING
             return self.engine.reason()
 
     def need_rest(self, asked: str) -> None:

@@ -72,10 +72,18 @@ def apply_command(command: Command, state: State, parts: Parts) -> Bodies:
         case "retry":
             return _retry(command, state)
         case "set":
-            before = {key: state.config.get(key) for key in command.plain}
-            return [command.event(config=dict(command.plain), config_before=before)]
+            return _set(command, state)
         case _:
             raise InputError("This is no command of a search", expected=", ".join(COMMANDS), got=command.name)
+
+
+def _set(command: Command, state: State) -> Bodies:
+    """The same again, directly after it, changes nothing and is no event."""
+    now, before = dict(command.plain), {key: state.config.get(key) for key in command.plain}
+    last = state.commands[state.undoable[-1]] if state.undoable else None
+    if before == now and last is not None and last.name == "set" and last.config == now:
+        return []
+    return [command.event(config=now, config_before=before)]
 
 
 def _branch(command: Command, state: State, parts: Parts) -> Bodies:

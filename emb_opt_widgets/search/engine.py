@@ -13,7 +13,7 @@ import numpy.typing as npt
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import CallHealth
-from emb_opt_widgets.engine.open_rounds import Orders, is_open, run_open_rounds
+from emb_opt_widgets.engine.open_rounds import Wanted, is_open, run_open_rounds
 from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Activity, Ending, Phase, RunStatus
@@ -27,6 +27,8 @@ from emb_opt_widgets.live.store import MemoryStore, Store
 from emb_opt_widgets.search.commands import COMMANDS, apply_command
 from emb_opt_widgets.search.reconcile import prints_of, sealed
 from emb_opt_widgets.search.settings import LIVE, Functions, make_parts
+from emb_opt_widgets.strategies.portfolio import Portfolio, SurrogateUpdate
+from emb_opt_widgets.strategies.portfolio.operators import Operator
 
 __all__ = ["SearchEngine", "SearchRun", "activity_of", "driven", "note_weakness"]
 
@@ -114,8 +116,8 @@ class SearchEngine:
             return min(known, default=None)
 
         if is_open(parts()):
-            orders = Orders(parts, lambda: not pulse.halting and not self._reached(), until, self._waits)
-            return self._told(run_open_rounds(self._state, orders), pulse)
+            wanted = Wanted(parts, lambda: not pulse.halting and not self._reached(), until, self._waits)
+            return self._told(run_open_rounds(self._state, wanted), pulse)
         return self._told(run_round(self._state, parts(), lambda: pulse.may_call() and not self._reached()), pulse)
 
     def _waits(self, waiting: bool) -> None:
@@ -247,14 +249,18 @@ def driven(
 
 def note_weakness(run: SearchRun) -> None:
     """Tell the person where the default strategy cannot do its best."""
-    source = run.engine.source
-    if run.state.config["update"] is None and not source.readable and not source.volatile:
-        kind = type(source.source).__name__
-        run.notify(
-            "source",
-            f"{kind} cannot be read through: it has no scan(batch). The default strategy then knows only what queries "
-            "find, and finds less with the same calls. Give the source a scan, or search the vectors as an array.",
-        )
+    source, update = run.engine.source, run.engine.parts().update
+    if not isinstance(update, (Portfolio, SurrogateUpdate)) or source.readable or source.volatile:
+        return
+    text = (
+        f"{type(source.source).__name__} cannot be read through: it has no scan(batch). The strategy then knows only "
+        "what queries find, and finds less with the same calls. Give the source a scan, or search the vectors as an "
+        "array."
+    )
+    if isinstance(update, Portfolio) and update.operators != Portfolio().operators:
+        unused = [str(one.name) for one in update.operators if isinstance(one, Operator)]
+        text += f" Operators that need to read it take no part: {', '.join(unused)}." if unused else ""
+    run.notify("source", text)
 
 
 def activity_of(run: SearchRun) -> Activity:

@@ -10,7 +10,7 @@ import numpy as np
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.config import adopt, rebuild
+from emb_opt_widgets.engine.config import adopt, difference, rebuild
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import (
     FilterFunction,
@@ -74,6 +74,7 @@ def load(
         bound = given or _stored_source(store, path)
         vectors = LenientVectors(bound)
         state = _fold(store, bound, Path(path).name, vectors)
+        was = state.source
         changed = reconciled(state, store, bound, vectors.gone, drop_missing)
         functions = _own_functions(state, own, score)
     except BaseException:
@@ -83,6 +84,8 @@ def load(
     if changed is not None:
         run.emit([changed])
     note_weakness(run)
+    if changed is not None and "part" in changed.source and changed.source["part"] != was.get("part"):
+        run.notify("source", f"The source has other parameters than in the file: {_told(changed.source, was)}.")
     if store.copy is not None:
         run.notify(
             "file",
@@ -99,17 +102,19 @@ def _own_functions(state: State, own: Mapping[str, Any], score: ScoreFunction | 
         functions.note(role, part)
         check_own(role, part, state.config[role])
         functions.find(role, state.config[role])
-    functions.note("score", score)
     kept = state.config["score"]
-    if kept is not None:
-        check_own("score", score, kept)
-    if score is None and kept is not None:
+    if score is None and kept is not None and "function" in kept:
         raise InputError(
             "The search has a score function that was not passed",
-            expected=f"score={kept.get('function', 'the same composite')}",
+            expected=f"score={kept['function']}",
             got="nothing",
             hint="Pass it again: load(path, source=…, score=…)",
         )
+    if score is None and kept is not None:
+        score = functions.find("score", kept)
+    functions.note("score", score)
+    if kept is not None:
+        check_own("score", score, kept)
     return functions
 
 
@@ -125,6 +130,10 @@ def _stored_source(store: Store, path: str | Path) -> BoundSource:
             hint="Pass the source; one whose class is registered (eow.register) is made again from the file",
         )
     return BoundSource(as_source(rebuild(part, {}, _unknown)))
+
+
+def _told(now: Mapping[str, Any], was: Mapping[str, Any]) -> str:
+    return difference(now["part"], was["part"]) if "part" in was else "they were not kept"
 
 
 def _unknown(name: str) -> NoReturn:

@@ -16,7 +16,7 @@ from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.boundary import check_called
 from emb_opt_widgets.engine.caller import Caller
 from emb_opt_widgets.engine.calls import CallHealth, Calls
-from emb_opt_widgets.engine.config import adopt, agrees, describe, function_name, names_in, rebuild
+from emb_opt_widgets.engine.config import adopt, agrees, describe, difference, function_name, names_in, rebuild
 from emb_opt_widgets.engine.costs import Pricing, describe_noise
 from emb_opt_widgets.engine.items import as_ids
 from emb_opt_widgets.engine.protocols import ScoreFunction
@@ -91,8 +91,8 @@ class Functions:
         if (role, name) in self._named:
             return self._named[role, name]
         raise InputError(
-            f"The search uses a {role} function of yours that was not passed",
-            expected=f"{role}={name}",
+            f"The search's {role} holds a function or an object of yours that was not passed",
+            expected=f"{role}=… as it was made, with {name}",
             got="nothing",
             hint=f"Pass it again: load(path, source=…, {role}=…)",
         )
@@ -200,7 +200,7 @@ def check_own(role: str, part: Any, kept: Any) -> None:
         raise InputError(
             f"The search's own {role} comes from its file",
             expected="functions of yours that the file names, and parts with the parameters that it keeps",
-            got=f"{role}={part!r:.80}, where the file says {kept!r:.80}",
+            got=f"{role}={part!r:.80}; {difference(describe(part, REGISTRY), _of_today(kept))}",
             hint=f"Leave it out, or pass it as it was; change it afterwards: search.set({role}=…)",
         )
 

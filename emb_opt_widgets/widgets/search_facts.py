@@ -24,7 +24,6 @@ from emb_opt_widgets.widgets.wording import deed, noticed
 __all__ = ["Rate", "Standing", "facts_of", "file_of"]
 
 _SPAN = 10.0
-_HALTING = "Coming to rest: what is under way is finished first."
 
 
 class Rate:
@@ -69,7 +68,7 @@ class Standing:
             {
                 "status": str(controller.status), "n_scored": state.n_scored,
                 "spent": round(state.spent, 6), "unit": plain(state.unit, 20),
-                "reason": _HALTING if controller.halting else controller.reason,
+                "reason": controller.reason,
                 "n_failed": state.n_failed, "n_rounds": state.n_rounds, "calls_left": state.calls_left,
                 "can": search.steering.can(), "activity": str(activity_of(controller)),
                 "notices": noticed(controller.notices), "n_active": int((status == NodeStatus.ACTIVE).sum()),

@@ -18,8 +18,6 @@ from emb_opt_widgets.widgets.wording import noticed
 
 __all__ = ["TrainingStanding", "training_facts"]
 
-_HALTING = "Coming to rest: the step under way is finished first."
-
 
 @dataclass(frozen=True, slots=True)
 class TrainingStanding:
@@ -43,7 +41,7 @@ class TrainingStanding:
         return cls(
             {
                 "status": str(controller.status),
-                "reason": _HALTING if controller.halting else controller.reason,
+                "reason": controller.reason,
                 "step": state.step,
                 "steps": _total(state),
                 "epoch": state.epoch,

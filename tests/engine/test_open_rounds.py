@@ -16,7 +16,7 @@ from emb_opt_widgets.engine.answers import read_scores
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.caller import Caller
 from emb_opt_widgets.engine.calls import Calls
-from emb_opt_widgets.engine.open_rounds import Orders, is_open, run_open_rounds
+from emb_opt_widgets.engine.open_rounds import Wanted, is_open, run_open_rounds
 from emb_opt_widgets.engine.queries import Proposals
 from emb_opt_widgets.engine.rounds import Gather, Parts, verdict
 from emb_opt_widgets.engine.state import State
@@ -53,7 +53,7 @@ class Bench:
             self.state.apply(body)
 
     def run(self, each: Callable[[Any], None] = lambda group: None) -> None:
-        orders = Orders(lambda: self.parts, lambda: self.open, lambda: self.until)
+        orders = Wanted(lambda: self.parts, lambda: self.open, lambda: self.until)
         for group in run_open_rounds(self.state, orders):
             self.keep(group)
             each(group)

@@ -60,6 +60,12 @@ class Board:
     pending: Array = field(default_factory=lambda: np.empty(0, np.int64))
     _held: dict[str, Array] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        for name in ("rows", "gains", "open", "blocked", "pending"):
+            seen = getattr(self, name).view()
+            seen.flags.writeable = False
+            object.__setattr__(self, name, seen)
+
     @property
     def n_free(self) -> int:
         """Rows that can still be proposed."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from emb_opt_widgets.engine.boundary import check_called
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.bandit import shares
 from emb_opt_widgets.strategies.portfolio.ensemble import WORKS, Ensemble
@@ -91,6 +92,8 @@ def read_surrogates(given: Any) -> tuple[Surrogate, ...]:
         InputError: None, an unknown name, a class, no surrogate, or two of one name.
     """
     out = _read("surrogates", given, SURROGATES, (Surrogate,), "name and fit(observed)")
+    for one in out:
+        check_called(f"surrogate {one.name}: fit", one.fit, "Fitted or JointFitted", ("observed",), later=False)
     if any(one.name == WORKS for one in out):
         raise InputError("surrogates is not usable", expected="other names", got=WORKS)
     return out
@@ -107,6 +110,11 @@ def read_operators(given: Any, surrogates: Sequence[Surrogate]) -> tuple[Operato
     has = "name, prior, and ask(ground) or learning, said and propose(board, n)"
     out = _read("operators", given, named, (Operator, Asker), has)
     for one in out:
+        if isinstance(one, Asker):
+            check_called(f"operator {one.name}: ask", one.ask, "a Question", ("ground",), later=False)
+        else:
+            check_called(f"operator {one.name}: propose", one.propose, "Candidates", ("board", "n"), later=False)
+            _check_said(one)
         prior = one.prior
         if not isinstance(prior, (tuple, list)) or len(prior) != 2:
             raise InputError(f"The prior of {one.name} is not usable", expected="hits and misses", got=repr(prior))
@@ -115,6 +123,17 @@ def read_operators(given: Any, surrogates: Sequence[Surrogate]) -> tuple[Operato
             if not value > 0:
                 raise InputError(f"The prior of {one.name} is not usable", expected="numbers above 0", got=repr(prior))
     return out
+
+
+def _check_said(operator: Operator) -> None:
+    if not isinstance(operator.said, str) or not operator.said:
+        raise InputError(
+            f"operator {operator.name}: said is not usable", expected="a few words for people", got=repr(operator.said)
+        )
+    if not isinstance(operator.learning, (bool, np.bool_)):
+        raise InputError(
+            f"operator {operator.name}: learning is not usable", expected="True or False", got=repr(operator.learning)
+        )
 
 
 def _read(what: str, given: Any, named: Mapping[str, Part], kinds: tuple[type, ...], has: str) -> tuple[Part, ...]:

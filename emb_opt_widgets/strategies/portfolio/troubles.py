@@ -75,7 +75,7 @@ def asked(operator: Operator, board: Board, n: int, troubles: Troubles) -> Candi
         expected, got = wrong
         troubles.add(f"The operator {operator.name!r} proposed what cannot be used. Expected {expected}; got {got}")
         return None
-    return listed
+    return listed.as_arrays()
 
 
 def questioned(asker: Asker, ground: Ground, troubles: Troubles) -> Question | None:
@@ -108,6 +108,8 @@ def _wrong(listed: Any, board: Board) -> tuple[str, str] | None:
         rows = np.asarray(listed.rows)
     except ValueError:
         return "one-dimensional rows", "ragged ones"
+    if not rows.size and rows.ndim == 1:
+        rows = rows.astype(np.int64)
     if rows.ndim != 1 or (len(rows) and rows.dtype.kind not in "iu"):
         return "whole row numbers of shape (m,)", f"{rows.dtype} of shape {rows.shape}"
     unknown = rows[(rows < 0) | (rows >= board.library.n)]

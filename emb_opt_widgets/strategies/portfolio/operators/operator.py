@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -34,6 +34,16 @@ class Candidates:
     seeds: npt.NDArray[Any] | None = None
     surrogates: tuple[str, ...] = ()
     blind: bool = False
+
+    def as_arrays(self) -> Candidates:
+        """The same, with arrays where lists were given."""
+        rows = np.asarray(self.rows)
+        return replace(
+            self,
+            rows=rows if rows.size else rows.astype(np.int64),
+            chance=None if self.chance is None else np.asarray(self.chance, np.float64),
+            seeds=None if self.seeds is None else np.asarray(self.seeds),
+        )
 
 
 @runtime_checkable
