@@ -13,6 +13,7 @@ __all__ = ["check_called", "check_instance", "role_of"]
 
 _ROLES = {
     "operator": ("propose", "said"),
+    "asker": ("ask", "prior"),
     "update": ("propose",),
     "prune": ("keep",),
     "surrogate": ("fit",),
@@ -22,7 +23,7 @@ _ROLES = {
 
 
 def role_of(kind: type) -> str | None:
-    """What an object of a class is in a search, by its methods: operator, update, prune, surrogate, source, function;
+    """What an object of a class is in a search, by its methods: operator, asker, update, prune, surrogate, source, function;
     None: nothing.
     """
     names = {name for base in kind.__mro__ for name in (*vars(base), *vars(base).get("__annotations__", ()))}
