@@ -23,8 +23,8 @@ _ROLES = {
 
 
 def role_of(kind: type) -> str | None:
-    """What an object of a class is in a search, by its methods: operator, asker, update, prune, surrogate, source, function;
-    None: nothing.
+    """What an object of a class is in a search, by its methods: operator, asker, update, prune, surrogate, source,
+    function; None: nothing.
     """
     names = {name for base in kind.__mro__ for name in (*vars(base), *vars(base).get("__annotations__", ()))}
     return next((role for role, needed in _ROLES.items() if names.issuperset(needed)), None)
