@@ -29,7 +29,7 @@ LAB_INSTALLED := $(VENV)/share/jupyter/labextensions/emb_opt_widgets/package.jso
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup needs demo test check fix build bench lab notebooks e2e clean
+.PHONY: help setup needs demo test check fix build bench lab notebooks soak e2e clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ lab: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## JupyterLab on the notebooks
 
 notebooks: $(STAMP) $(BUNDLES) ## run the notebooks in full, results in out/notebooks/
 	EOW_NOTEBOOKS=full $(BIN)/python -m pytest tests/notebooks --timeout 1800 $(ARGS)
+
+soak: $(STAMP) ## tests that take minutes: 200 random kills, and items that kill their workers
+	$(BIN)/python -m pytest -m soak -s tests/soak $(ARGS)
 
 e2e: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## tests in a real browser, JupyterLab and kernel (they need Debian's chromium)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)

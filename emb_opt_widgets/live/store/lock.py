@@ -1,14 +1,20 @@
-"""One writer for each file: an advisory lock beside it, which the system lets go of when the process ends."""
+"""One writer for each file: an advisory lock beside it, which the system lets go of when the process ends.
+
+Processes that are forked of it (a pool's workers) hold nothing: they may outlive it.
+"""
 
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from typing import IO
 
 from emb_opt_widgets.errors import FileInUseError
 
 __all__ = ["WriterLock"]
+
+_held: weakref.WeakSet[WriterLock] = weakref.WeakSet()
 
 
 class WriterLock:
@@ -39,12 +45,19 @@ class WriterLock:
                 got="one that another process, or another search of this one, holds open",
                 hint="Close the other search (close(), or end its process), or open a copy",
             )
+        _held.add(self)
 
     def _current(self) -> bool:
         """Whether the locked file is still the one of that name, and not one that its last holder removed."""
         if self._file is None or not self._path.exists():
             return False
         return os.fstat(self._file.fileno()).st_ino == self._path.stat().st_ino
+
+    def forget(self) -> None:
+        """Hold it no more in this process, a fork of the one that does."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def release(self) -> None:
         """Let another writer in."""
@@ -53,6 +66,15 @@ class WriterLock:
                 self._path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
+
+
+def _forked() -> None:
+    for lock in tuple(_held):
+        lock.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _try_lock(file: IO[str]) -> bool:

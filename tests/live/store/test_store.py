@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 import emb_opt_widgets as eow
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.live.store import SQLiteStore, decode, encode
+from emb_opt_widgets.live.store.lock import WriterLock
 
 from ...conftest import smooth
 
@@ -278,3 +279,31 @@ def test_reading_leaves_nothing_beside_a_file_that_nobody_has_open(tmp_path: Pat
         except eow.EmbOptError:
             assert damage != whole
         assert [one.name for one in tmp_path.iterdir()] == ["kept.eow"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_worker_that_outlives_the_program_does_not_hold_its_file(tmp_path: Path) -> None:
+    owner = """if True:
+        import os, sys, time
+        from pathlib import Path
+        from emb_opt_widgets.live.store.lock import WriterLock
+        held = WriterLock(Path(sys.argv[1]))
+        worker = os.fork()
+        if worker == 0:
+            time.sleep(30)
+            os._exit(0)
+        print(worker, flush=True)
+        os.kill(os.getpid(), 9)
+    """
+    path = tmp_path / "a.eow"
+    program = subprocess.Popen([sys.executable, "-c", owner, str(path)], stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    worker = int(program.stdout.readline())
+    program.wait()
+    try:
+        os.kill(worker, 0)
+        WriterLock(path).release()
+    finally:
+        os.kill(worker, 9)
+        program.stdout.close()
