@@ -37,6 +37,7 @@ def test_there_are_notebooks():
         "02_from_emb_opt.ipynb",
         "03_live_search.ipynb",
         "04_train_and_search.ipynb",
+        "05_async_scoring.ipynb",
         "09_steering_a_language_model.ipynb",
         "10_a_latent_space_of_pictures.ipynb",
     ]

@@ -357,3 +357,13 @@ def test_plates_with_gaps_typing_errors_and_repeats_end_as_if_all_had_been_right
     top = np.sort(truth(source.fetch(np.array([f"m{i}" for i in range(900)]))))[-20:]
     assert np.isin(top, results.scores).mean() > 0.9, "it learned from what came late"
     same_after_replay(search, tmp_path / "campaign.eow", source)
+
+
+def test_what_was_handed_out_is_in_the_file_at_once(library: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "a.eow"
+    search = eow.Search(library, budget=40, path=path)
+    asked = search.ask(5)
+    assert eow.replay(path, library).pending.ids.tolist() == asked.ids.tolist()
+    search.give_back(asked.ids[:2])
+    assert eow.replay(path, library).pending.ids.tolist() == asked.ids[2:].tolist()
+    search.close()

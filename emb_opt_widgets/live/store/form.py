@@ -36,7 +36,5 @@ SEARCH_FILE = FileForm(
     opened_by="emb_opt_widgets.load(path, …)",
     application_id=0x656F7730,
     bodies=BODIES,
-    durable=frozenset(
-        {"created", "started", "resumed", "added", "filtered", "scored", "command", "paused", "finished"}
-    ),
+    durable=frozenset(BODIES) - {"queries", "hits", "chosen", "pruned", "round_ended"},
 )
