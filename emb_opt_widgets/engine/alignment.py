@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.errors import FunctionError
 from emb_opt_widgets.tables import Frame, frame_of
 
-__all__ = ["aligned"]
+__all__ = ["aligned", "answered"]
 
 
 def aligned(value: Any, ids: npt.NDArray[Any], name: str = "score") -> Any:
@@ -30,16 +31,37 @@ def aligned(value: Any, ids: npt.NDArray[Any], name: str = "score") -> Any:
     frame = frame_of(value)
     if frame is None:
         return value
-    column = _column(frame, name)
+    order, column = _order(frame, ids, name), _column(frame, name)
+    return column if order is None else [column[at] for at in order]
+
+
+def answered(value: Any, ids: npt.NDArray[Any], name: str = "score") -> Any:
+    """As `aligned`; of a frame the other columns too, as what was answered beside each value (`cost`, …).
+
+    Raises:
+        FunctionError: As in `aligned`.
+    """
+    frame, values = frame_of(value), aligned(value, ids, name)
+    beside = [] if frame is None or name not in frame.columns else [c for c in frame.columns if c not in ("id", name)]
+    if frame is None or not beside:
+        return values
+    order = _order(frame, ids, name)
+    rows = range(len(values)) if order is None else order
+    data = [{column: _plain(frame.columns[column][at]) for column in beside} for at in rows]
+    return [one if isinstance(one, BaseException) else {name: one, "data": more} for one, more in zip(values, data)]
+
+
+def _order(frame: Frame, ids: npt.NDArray[Any], name: str) -> list[int] | None:
+    """The frame's rows in the order of the ids; None: as they stand."""
     labels = list(frame.columns["id"]) if "id" in frame.columns else frame.index
     if labels is None:
-        return column
+        return None
     place = {label: at for at, label in enumerate(labels)}
     wanted = ids.tolist()
     missing = [i for i in wanted if i not in place]
     if frame.plain and "id" not in frame.columns:
         if missing or labels == wanted:
-            return column
+            return None
         raise FunctionError(
             f"The {name}s stand in an order that can be meant both ways: 0, 1, 2, … are ids here",
             expected="a series with the items' ids as its index, or an array in the batch's order",
@@ -51,7 +73,7 @@ def aligned(value: Any, ids: npt.NDArray[Any], name: str = "score") -> Any:
         raise FunctionError(
             f"The {name}s name other items", expected=f"one {name} for each of {len(wanted)} ids", got=what
         )
-    return [column[place[i]] for i in wanted]
+    return [place[i] for i in wanted]
 
 
 def _column(frame: Frame, name: str) -> Any:
@@ -63,3 +85,7 @@ def _column(frame: Frame, name: str) -> Any:
             f"The frame has no column {name!r}", expected=f"a column named {name!r}", got=list(frame.columns)
         )
     return frame.columns[name if name in frame.columns else values[0]]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

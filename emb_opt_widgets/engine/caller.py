@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.engine.alignment import aligned
+from emb_opt_widgets.engine.alignment import aligned, answered
 from emb_opt_widgets.engine.answers import Answer
 from emb_opt_widgets.engine.backlog import Backlog, Batch, Pace
 from emb_opt_widgets.engine.calls import Answered, CallHealth, Calls, Halt, Opened, Outcome
@@ -363,7 +363,8 @@ class Caller:
         """A frame or series in the order of the batch; anything else as it is."""
         if frame_of(value) is None:
             return value
-        return aligned(value, self._gather(batch.rows).ids, self._name)
+        ids = self._gather(batch.rows).ids
+        return answered(value, ids) if self._name == "score" else aligned(value, ids, self._name)
 
     def _settled(self, batch: Batch, reply: Reply) -> list[Outcome]:
         if not self._flying:

@@ -65,6 +65,8 @@ def read_told(items: Any, scores: Any, noise: Any, id_name: str | None = None) -
     own = None if "noise" not in frame.columns else numbers(frame.columns["noise"], "noise")
     cost = None if "cost" not in frame.columns else numbers(frame.columns["cost"], "cost")
     told = _told(ids, False, values, own if noise is None else noise)
+    if cost is not None and ((cost < 0) | np.isinf(cost)).any():
+        raise InputError("A cost is not usable", expected="finite numbers of at least 0", got=_first(cost, ids))
     return Told(ids, Answer(told.answer.values, told.answer.reasons, data), told.noise, cost)
 
 

@@ -83,6 +83,11 @@ def test_tell_can_say_that_nothing_was_paid(library: np.ndarray) -> None:
         (([1, 1], [1.0, 2.0]), "twice"),
         (([1, N + 7], [1.0, 2.0]), str(N + 7)),
         (([1, 2], [1.0]), "2 scores"),
+        (pd.DataFrame({"id": [1, 1], "score": [1.0, 2.0]}), "twice"),
+        (pd.DataFrame({"id": [1, N + 7], "score": [1.0, 2.0]}), str(N + 7)),
+        (pd.DataFrame({"id": [1, 2], "score": [1.0, np.inf]}), "not finite"),
+        (pd.DataFrame({"id": [1, 2], "score": [1.0, 2.0], "noise": [0.1, -0.1]}), "noise"),
+        (pd.DataFrame({"id": [1, 2], "score": [1.0, 2.0], "cost": [-1.0, 1.0]}), "cost"),
         (pd.DataFrame({"id": [1], "value": [2.0]}), "no scores"),
         (pd.DataFrame({"score": [2.0]}), "does not name"),
         ({1: 2.0}, "known is not usable"),
@@ -140,6 +145,22 @@ def test_a_reported_cost_may_overshoot_by_what_is_in_flight(library: np.ndarray)
     assert lab.controller.state.spent == 15.0 and not len(lab.ask(1)) and "budget" in lab.reason
     with pytest.raises(eow.InputError, match="cost"):
         lab.tell(pd.DataFrame({"id": [0], "score": [1.0], "cost": [-1.0]}))
+
+
+def test_a_frame_that_a_score_returns_tells_its_cost_and_what_else_it_knows(library: np.ndarray) -> None:
+    def score(items: Items) -> pd.DataFrame:
+        table = pd.DataFrame({"id": items.ids, "score": truth(items), "cost": items.ids % 3 + 1.0, "by": "ann"})
+        return table.iloc[::-1]
+
+    search = eow.Search(library, score, cost=eow.Cost(by="reported", unit="h"), budget=40, batch_size=4, update=RL)
+    results = search.run(progress=False)
+    paid = search.measurements
+    assert (paid.cost == paid.id % 3 + 1).all() and set(results.data["by"]) == {"ann"}
+    np.testing.assert_allclose(results.scores, truth(results), rtol=1e-6)
+    search = eow.Search(library, lambda items: score(items).assign(cost=-1.0), cost=eow.Cost(by="reported"), budget=40)
+    with pytest.raises(eow.EmbOptError, match="reported a cost that cannot be used"):
+        search.run(progress=False)
+    assert search.n_scored == 0
 
 
 def test_pending_items_reserve_what_they_cost(library: np.ndarray) -> None:
