@@ -136,13 +136,16 @@ class Filtered(Body):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen(Body):
-    """What this round spends score calls on, in order."""
+    """What this round spends score calls on, in order; `operator`: what proposed each, where its node does not say it
+    ("" where it does), and `reason`, by operator."""
 
     kind: ClassVar[str] = "chosen"
     round: int
     rows: Array
     propensity: Array | None = None
     memory: Mapping[str, Any] | None = None
+    operator: Sequence[str] | None = field(default=None, metadata=_SPARSE)
+    reason: Mapping[str, str] | None = field(default=None, metadata=_SPARSE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Asynchronous",
     "Choose",
+    "Closes",
     "Direction",
     "FilterFunction",
     "GrowingSource",
@@ -137,6 +138,15 @@ class Predicts(Protocol):
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """What each of these rows is expected to gain, and the standard deviation; `(n,)` each, NaN where no model can
         be asked."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """An update for which a person's prune closes a region: it proposes nothing that `view.closures` tells is there."""
+
+    def would_close(self, nodes: Sequence[int], view: SearchView) -> tuple[int, bool]:
+        """How many unscored items a prune of these nodes would close, and whether that is counted rather than estimated
+        from a sample."""
 
 
 @runtime_checkable

@@ -230,11 +230,15 @@ class Choice:
         positions: `(c,)` positions among the candidates, in the order to score them.
         propensity: `(c,)` probability with which each was chosen; None means 1.
         memory: As in `Proposals`.
+        operator: What proposed each, "" for what made the node that found it. None: that of all.
+        reason: In words, by operator.
     """
 
     positions: Int64
     propensity: Float64 | None = None
     memory: Mapping[str, Any] | None = field(default=None)
+    operator: Sequence[str] | None = None
+    reason: Mapping[str, str] | None = None
 
 
 def _or_none(value: Any) -> int | None:

@@ -9,7 +9,7 @@ Nothing else is kept, so a round that was cut off anywhere goes on from the fold
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,11 @@ from emb_opt_widgets.engine.caller import Caller
 from emb_opt_widgets.engine.calls import Answered, Halt
 from emb_opt_widgets.engine.costs import Pricing, overspent
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.engine.protocols import Choose, Prune, Update
+from emb_opt_widgets.engine.protocols import Choose, Closes, Prune, Update
 from emb_opt_widgets.engine.queries import Choice, Proposals
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.statistics import ragged_statistics
-from emb_opt_widgets.engine.status import Ending, ItemStatus, Phase
+from emb_opt_widgets.engine.status import Ending, ItemStatus, Pausing, Phase
 from emb_opt_widgets.engine.until import reached
 from emb_opt_widgets.engine.view import SearchView, go_on, queries_of, unheard
 from emb_opt_widgets.errors import FunctionError, failing_as
@@ -171,7 +171,8 @@ def _affordable(chosen: ev.Chosen, pricing: Pricing | None) -> tuple[ev.Chosen, 
     if fits.all():
         return chosen, False
     propensity = None if chosen.propensity is None else chosen.propensity[fits]
-    return ev.Chosen(chosen.round, chosen.rows[fits], propensity, chosen.memory), not fits.any()
+    operator = None if chosen.operator is None else [chosen.operator[i] for i in np.flatnonzero(fits).tolist()]
+    return replace(chosen, rows=chosen.rows[fits], propensity=propensity, operator=operator), not fits.any()
 
 
 def propose(state: State, parts: Parts) -> ev.QueriesMade:
@@ -189,17 +190,25 @@ def propose(state: State, parts: Parts) -> ev.QueriesMade:
     return proposals_event(state, made)
 
 
-def exhausted(state: State, parts: Parts) -> ev.Finished:
-    """The end, where nothing is left to look at, and why."""
-    return ev.Finished(Ending.EXHAUSTED.name, _nothing_left(state, parts.source.size))
+def exhausted(state: State, parts: Parts) -> ev.Finished | ev.Paused:
+    """The end, where nothing is left to look at, and why; a pause, where a person's prunes closed what is left."""
+    size = parts.source.size
+    if state.closures.nodes and isinstance(parts.update, Closes) and (size is None or _judged(state)[0] < size):
+        return ev.Paused(Pausing.PRUNED.value)
+    return ev.Finished(Ending.EXHAUSTED.name, _nothing_left(state, size))
+
+
+def _judged(state: State) -> tuple[int, int]:
+    """How many items have a verdict or a score, and how many of these the filter rejected."""
+    status = state.items["status"] if len(state.items) else np.empty(0, np.int8)
+    judged = np.isin(status, (ItemStatus.SCORED, ItemStatus.FILTERED, ItemStatus.FAILED))
+    return int(judged.sum()), int((status == ItemStatus.FILTERED).sum())
 
 
 def _nothing_left(state: State, size: int | None) -> str:
-    status = state.items["status"] if len(state.items) else np.empty(0, np.int8)
-    judged = int(np.isin(status, (ItemStatus.SCORED, ItemStatus.FILTERED, ItemStatus.FAILED)).sum())
+    judged, rejected = _judged(state)
     if size is None or judged < size:
         return Ending.EXHAUSTED.value
-    rejected = int((status == ItemStatus.FILTERED).sum())
     return f"Every item is judged: {judged - rejected:,} are scored, {rejected:,} rejected by the filter."
 
 
@@ -331,7 +340,8 @@ def _choose(state: State, parts: Parts) -> ev.Chosen:
         choice = Choice(_fair_order(state, rows))
     positions = np.asarray(choice.positions, np.int64)[:left]
     propensity = None if choice.propensity is None else choice.propensity[: len(positions)]
-    return ev.Chosen(state.round, rows[positions], propensity, choice.memory)
+    operator = None if choice.operator is None else list(choice.operator[: len(positions)])
+    return ev.Chosen(state.round, rows[positions], propensity, choice.memory, operator, choice.reason)
 
 
 def _fair_order(state: State, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ because they fold the same events. Knows nothing of threads, files or the user's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine import measuring
 from emb_opt_widgets.engine.arrays import Columns, RaggedColumn, first_places
+from emb_opt_widgets.engine.closures import Closures
 from emb_opt_widgets.engine.ids import IdTable
 from emb_opt_widgets.engine.items import as_ids
 from emb_opt_widgets.engine.measurements import Measurements
@@ -62,6 +63,7 @@ class State:
         self.items = Columns({})
         self.hits = RaggedColumn()
         self.operators: list[str] = []
+        self.proposed: list[tuple[str, str]] = []
         self.reasons: list[str] = []
         self.status_reasons: dict[int, str] = {}
         self.looks: dict[int, tuple[Any, Any]] = {}
@@ -77,6 +79,7 @@ class State:
         self.pool = np.empty(0, np.int32)
         self.chosen = np.empty(0, np.int32)
         self.commands: dict[str, ev.Commanded] = {}
+        self.closures = Closures()
         self.undoable: list[str] = []
         self.redoable: list[str] = []
 
@@ -142,6 +145,31 @@ class State:
         n = self.items["measured"][rows]
         pooled = self.measurements.noise() / np.sqrt(np.maximum(n, 1))
         return np.where(np.isnan(error) & (n > 0), pooled, error)
+
+    def proposers(self, rows: npt.NDArray[Any], nodes: npt.NDArray[Any] | None = None) -> list[tuple[str, str]]:
+        """What proposed to score each of these items, and why: that of its own call, else that of its node.
+
+        Args:
+            rows: `(n,)`.
+            nodes: `(n,)` the node of each; None: that which found it first.
+        """
+        finders = (self.items["node"][rows] if nodes is None else np.asarray(nodes)).tolist()
+        own = self.items["by"][rows].tolist() if len(rows) else []
+        return [
+            self.proposed[by] if by >= 0 else (self.operators[node], self.reasons[node]) if node >= 0 else ("", "")
+            for by, node in zip(own, finders)
+        ]
+
+    def operators_of(self, nodes: Iterable[int]) -> list[dict[str, int]]:
+        """For each of these nodes, how many calls each operator had among the items that it found first."""
+        wanted = {node: place for place, node in enumerate(nodes)}
+        out: list[dict[str, int]] = [{} for _ in wanted]
+        rows = self._answered_rows()
+        for node, (operator, _) in zip(self.items["node"][rows].tolist() if len(rows) else [], self.proposers(rows)):
+            if node in wanted:
+                mine = out[wanted[node]]
+                mine[operator] = mine.get(operator, 0) + 1
+        return out
 
     def handed_out(self) -> npt.NDArray[np.int32]:
         """Rows that are being measured, in the order in which they were handed out."""
@@ -214,7 +242,7 @@ class State:
             {
                 "status": (np.int8, ()), "score": (np.float64, ()), "round": (np.int32, ()),
                 "node": (np.int32, ()), "call": (np.int32, ()), "measured": (np.int32, ()), "error": (np.float64, ()),
-                "paid": (np.bool_, ()), "pending": (np.int8, ()),
+                "paid": (np.bool_, ()), "pending": (np.int8, ()), "by": (np.int32, ()), "propensity": (np.float64, ()),
                 "embedding": (np.dtype(self.source.get("dtype", "float32")), (width,)),
             }
         )  # fmt: skip
@@ -289,7 +317,7 @@ class State:
             self._allocate_items(self.dim or np.shape(embeddings)[-1] if self._fetch is not None else 0)
         self.items.extend(
             len(ids), status=status, score=np.nan, round=body.round, node=finder, call=-1, measured=0, error=np.nan,
-            paid=False, pending=Pending.NOBODY, embedding=embeddings,
+            paid=False, pending=Pending.NOBODY, by=-1, propensity=np.nan, embedding=embeddings,
         )  # fmt: skip
         self.ids.add(ids)
         if body.payload is not None:
@@ -318,6 +346,20 @@ class State:
         self.chosen = np.concatenate([first[~np.isin(first, rows)], rows]) if len(first) else rows
         self.memory = body.memory if body.memory is not None else self.memory
         self.phase = Phase.SCORE if len(self.chosen) else Phase.PRUNE
+        if body.propensity is not None:
+            self.items["propensity"][rows] = body.propensity
+        if body.operator is not None:
+            self._note_proposers(rows, body.operator, body.reason or {})
+
+    def _note_proposers(self, rows: npt.NDArray[np.int32], operators: Sequence[str], why: Mapping[str, str]) -> None:
+        number = {name: len(self.proposed) + i for i, name in enumerate(dict.fromkeys(filter(None, operators)))}
+        self.proposed += [(name, why.get(name, "")) for name in number]
+        self.items["by"][rows] = [number.get(name, -1) for name in operators]
+        mine = rows[[bool(name) for name in operators]]
+        looked = np.flatnonzero(self.nodes["round"] == self.round)
+        found, offsets = self.hits.gather(looked)
+        at = np.flatnonzero(np.isin(found, mine))
+        self.items["node"][found[at]] = looked[np.searchsorted(offsets, at, side="right") - 1]
 
     def _pruned(self, body: ev.Pruned) -> None:
         status = NodeStatus.PRUNED if body.by == "pruner" else NodeStatus.REMOVED
@@ -348,6 +390,7 @@ class State:
         if body.name in ("undo", "redo") and str(body.target) in self.corrections:
             measuring.use_correction(self, self.corrections[str(body.target)], body.name == "redo")
         if len(body.nodes):
+            self.closures.follow(body, self.commands, self._answered_rows)
             self.nodes["status"][body.nodes] = body.after
             back = np.asarray(body.nodes)[np.asarray(body.after) == NodeStatus.ACTIVE]
             self.nodes["kept"][back] = True
@@ -359,6 +402,9 @@ class State:
                     self.status_reasons[int(node)] = why
         if body.config is not None:
             self.config.update(body.config)
+
+    def _answered_rows(self) -> npt.NDArray[np.int64]:
+        return np.flatnonzero(self.items["call"] >= 0) if len(self.items) else np.empty(0, np.int64)
 
     def _paused(self, body: ev.Paused) -> None:
         self.status = RunStatus.PAUSED

@@ -61,6 +61,7 @@ class Pausing(str, Enum):
 
     ASKED = "Paused. resume(), step() or run() goes on."
     INTERRUPT = "Paused by an interrupt. Resume goes on, or run()."
+    PRUNED = "All that is left lies where you pruned. undo() or restore(node) opens it again; run() then goes on."
 
     @classmethod
     def by(cls, who: str) -> Pausing:

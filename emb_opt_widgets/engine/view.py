@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -174,6 +174,20 @@ class SearchView:
         """All nodes: `status` (a `NodeStatus`), `parent`, `round`, `embedding (n, d)`. Views: not to be written."""
         columns = self._state.nodes
         return {name: columns[name] for name in ("status", "parent", "round", "embedding")} if len(columns) else {}
+
+    def closures(self) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+        """What a person's prunes closed, one pair for each moment: `(n,)` rows that had an answer then, and whether a
+        pruned node found each. An item most of whose nearest among these are pruned is not to be proposed."""
+        return [self._known_at(moment.rows, moment.nodes) for moment in self._state.closures.in_force()]
+
+    def closing(self, nodes: Iterable[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """The same, were these nodes pruned now."""
+        return self._known_at(np.sort(self.paid()), self._state.closures.nodes.union(nodes))
+
+    def _known_at(
+        self, rows: npt.NDArray[np.int64], nodes: frozenset[int]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        return rows, np.isin(self._state.items["node"][rows], sorted(nodes)) if len(rows) else np.empty(0, np.bool_)
 
     def operator(self, node: int) -> str:
         """What made a node."""

@@ -55,8 +55,7 @@ def _items(run: SearchRun, rows: npt.NDArray[np.int32]) -> Items:
         return Items(np.empty(0, np.int64), np.empty((0, state.dim), np.float32)).handed_out(Proposed.nothing(0))
     believed = np.array([state.expected.get(row, (np.nan, np.nan)) for row in rows.tolist()])
     found = _proposers(state, rows)
-    operator = [state.operators[node] if node >= 0 else "" for node in found]
-    reason = [state.reasons[node] if node >= 0 else "" for node in found]
+    operator, reason = (list(words) for words in zip(*state.proposers(rows, np.array(found))))
     return run.engine.gather.payload(rows).handed_out(Proposed(believed[:, 0], believed[:, 1], operator, reason))
 
 
@@ -106,9 +105,11 @@ def _advance(run: SearchRun, at_once: int = 1) -> bool:
     if ended:
         run.emit([ev.Resumed(state.until)])
     parts = replace(parts, score=None, at_once=max(parts.at_once, at_once))
+    paused = False
     for group in run_round(state, parts, lambda: True):
         run.emit(group)
-    return state.status is not RunStatus.FINISHED
+        paused = any(isinstance(body, ev.Paused) for body in group)
+    return state.status is not RunStatus.FINISHED and not paused
 
 
 def _may_go_on(state: State, parts: Parts) -> bool:

@@ -29,25 +29,27 @@ class _Best(NamedTuple):
 
 
 class Provenance(NamedTuple):
-    """Where results come from, `(n,)` each: the node and what made it, the place of the first answer among all, how
-    many measurements, and the standard error of their mean."""
+    """Where results come from, `(n,)` each: the node, what proposed the call, the place of the first answer among all,
+    how many measurements, the standard error of their mean, and with what probability the call was chosen."""
 
     query: npt.NDArray[np.int64]
     operator: list[str]
     call: npt.NDArray[np.int64]
     n_measured: npt.NDArray[np.int64]
     stderr: npt.NDArray[np.float64]
+    propensity: npt.NDArray[np.float64]
 
     def take(self, rows: npt.NDArray[Any]) -> Provenance:
         """Those at these positions."""
         made = [self.operator[i] for i in rows.tolist()]
-        return Provenance(self.query[rows], made, self.call[rows], self.n_measured[rows], self.stderr[rows])
+        measured = self.n_measured[rows], self.stderr[rows]
+        return Provenance(self.query[rows], made, self.call[rows], *measured, self.propensity[rows])
 
     @classmethod
     def unknown(cls, n: int) -> Provenance:
         """Of `n` results of which nothing is known."""
         no = np.full(n, -1)
-        return cls(no, [""] * n, no, np.zeros(n, np.int64), np.full(n, np.nan))
+        return cls(no, [""] * n, no, np.zeros(n, np.int64), np.full(n, np.nan), np.full(n, np.nan))
 
 
 class BestItem(_Best):
@@ -111,8 +113,9 @@ class Results:
         embeddings: `(n, d)`.
         items: What the vectors stand for, or None.
         data: Columns by name: the source's, and what filter and score functions answered beside.
-        query, operator, call: `(n,)` the node that found each (-1: none), what made it, and the place of its first
-            answer among all, from 0.
+        query, operator, call: `(n,)` the node that found each (-1: none), what proposed to score it, and the place of
+            its first answer among all, from 0.
+        propensity: `(n,)` with what probability each was chosen; NaN where nobody chose.
         n_measured, stderr: `(n,)` measurements of each, and the standard error of their mean (NaN: unknown).
         rank: `(n,)` from 1.
     """
@@ -177,6 +180,10 @@ class Results:
     @property
     def stderr(self) -> npt.NDArray[np.float64]:
         return self._provenance.stderr
+
+    @property
+    def propensity(self) -> npt.NDArray[np.float64]:
+        return self._provenance.propensity
 
     @property
     def rank(self) -> npt.NDArray[np.int64]:
@@ -255,7 +262,7 @@ class MeasurementTable:
     Attributes:
         id, score, noise, cost: `(n,)`; NaN: failed, unknown.
         paid, replaced: `(n,)` bool: the budget paid for it; a correction took its place, or was undone.
-        query, operator: `(n,)` the node that found the item first (-1: none), and what made it.
+        query, operator: `(n,)` the node that found the item first (-1: none), and what proposed to score it.
         round: `(n,)` when it came. source: `(n,)` "score", "tell" or "known".
         reason: `(n,)` why it failed.
     """
@@ -299,7 +306,8 @@ class QueryTree:
         id, parent, root, round: `(n,)` int64; parent is -1 for a root, round -1 until it has looked.
         status: `(n,)` str: active, pruned, removed, undone.
         reason: `(n,)` str: why it was made, or why it is not active.
-        operator: `(n,)` str: what made it.
+        operator: `(n,)` str: what made it; of a place, what most of its items were proposed by.
+        operators: `(n,)` mappings: how many of the calls that it found first each operator proposed.
         n_hits, n_new: `(n,)` int64: items found, and found first by it.
         mean_score, max_score: `(n,)` float64 over its valid hits; max is the best (the smallest when minimising).
         propensity: `(n,)` float64.

@@ -43,6 +43,7 @@ from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
 from emb_opt_widgets.search.engine import SearchRun, activity_of, driven, note_weakness
 from emb_opt_widgets.search.growing import extend
 from emb_opt_widgets.search.known import known_events
+from emb_opt_widgets.search.previews import PrunePreview, prune_preview
 from emb_opt_widgets.search.progress import bar_of
 from emb_opt_widgets.search.results import BestItem, MeasurementTable, QueryTree, Results
 from emb_opt_widgets.search.settings import (
@@ -288,8 +289,18 @@ class Search:
         return waited(self._steering.branch(node, item=item, embedding=embedding, update=update, asked=asked))
 
     def prune_node(self, node: int, subtree: bool = True, note: str = "") -> None:
-        """Make a node, and with `subtree` all below it, inactive. They stay visible; `undo` or `restore` reverse it."""
+        """Make a node, and with `subtree` all below it, inactive. They stay visible; `undo` or `restore` reverse it.
+
+        With the default strategy a prune means there: the unscored items most of whose 15 nearest scored items belong
+        to pruned nodes are closed, as things stand at this moment. None of them is proposed until it is reversed. What
+        is in flight is kept, and known scores stay known.
+        """
         waited(self._steering.prune_node([node], subtree, Asked(note=note)))
+
+    def prune_preview(self, node: int | Sequence[int], subtree: bool = True) -> PrunePreview:
+        """What `prune_node` would do: how many nodes it would make inactive, how many unscored items it would close,
+        and the best score among what they found. Changes nothing."""
+        return prune_preview(self._controller, list(node) if isinstance(node, (list, tuple)) else [node], subtree)  # type: ignore[list-item]
 
     def restore(self, node: int, note: str = "") -> None:
         """Reverse a prune, a person's or the pruner's."""

@@ -49,10 +49,11 @@ def _provenance(state: State, rows: npt.NDArray[np.int64]) -> Provenance:
     query = state.items["node"][rows].astype(np.int64)
     return Provenance(
         query,
-        [state.operators[node] if node >= 0 else "" for node in query.tolist()],
+        [operator for operator, _ in state.proposers(rows)],
         state.items["call"][rows].astype(np.int64),
         state.items["measured"][rows].astype(np.int64),
         state.errors(rows).copy(),
+        state.items["propensity"][rows],
     )
 
 
@@ -66,7 +67,7 @@ def measurements_of(state: State) -> MeasurementTable:
         {
             "id": state.ids.take(rows), "score": m["value"].copy(), "noise": m["noise"].copy(),
             "cost": m["cost"].copy(), "paid": m["paid"].copy(), "replaced": m["replaced"].copy(), "query": query,
-            "operator": np.array([state.operators[node] if node >= 0 else "" for node in query.tolist()], object),
+            "operator": np.array([operator for operator, _ in state.proposers(rows)], object),
             "round": m["round"].astype(np.int64),
             "source": np.where(m["told"], told, "score").astype(object),
             "reason": np.array([m.reasons.get(place, "") for place in range(len(m))], object),
@@ -87,6 +88,12 @@ def _ranked(state: State, seen: int, answered: int, include_removed: bool) -> np
     return np.concatenate([scored, np.flatnonzero(np.isin(status, _REMOVED) & (call < answered))])
 
 
+def _objects(values: list[dict[str, int]]) -> npt.NDArray[np.object_]:
+    out = np.empty(len(values), object)
+    out[:] = values
+    return out
+
+
 def tree_of(state: State) -> QueryTree:
     """All nodes as columns."""
     n = state.nodes
@@ -94,7 +101,7 @@ def tree_of(state: State) -> QueryTree:
     if not size:
         empty = np.empty(0, np.int64)
         names = ("id", "parent", "root", "round", "n_hits", "n_new")
-        text = ("status", "reason", "operator")
+        text = ("status", "reason", "operator", "operators")
         numbers = ("mean_score", "max_score", "propensity")
         return QueryTree(
             {
@@ -121,6 +128,7 @@ def tree_of(state: State) -> QueryTree:
             "max_score": n["max"].copy(),
             "embedding": n["embedding"].copy(),
             "operator": np.array(state.operators, object),
+            "operators": _objects(state.operators_of(range(size))),
             "propensity": n["propensity"].copy(),
             "expanded": n["expanded"].copy(),
         }

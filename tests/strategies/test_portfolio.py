@@ -126,7 +126,12 @@ def test_the_log_says_why_each_call_was_spent() -> None:
     assert set(tree.operator[own]) >= {"coverage", "blend"}
     assert all(tree.parent[own] >= 0)
     reasons = [search.controller.state.reasons[i] for i in own]
-    assert any("expects" in r and "% of the calls" in r for r in reasons)
+    assert any(", expected " in r and ": " in r for r in reasons)
+    why = [r for chosen in bodies(search, Chosen)[1:] for r in (chosen.reason or {}).values()]
+    assert any("% of the calls" in r for r in why)
+    results = search.results()
+    assert set(results.operator) >= {"coverage", "blend"}
+    assert np.all((results.propensity > 0) & (results.propensity <= 1))
     for made in bodies(search, QueriesMade):
         assert np.all((made.propensity > 0) & (made.propensity <= 1))
     for made in bodies(search, QueriesMade)[1:]:

@@ -17,6 +17,7 @@ from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.bandit import shares
 from emb_opt_widgets.strategies.portfolio.batch import acquire
+from emb_opt_widgets.strategies.portfolio.closed import CLOSED, doubted_among
 from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, called, fit_ensemble, learn
 from emb_opt_widgets.strategies.portfolio.known import nearness
 from emb_opt_widgets.strategies.portfolio.library import Library
@@ -68,6 +69,7 @@ class _Seen:
     Attributes:
         rows: `(m,)` the search's rows in it: the latest, and all that are paid for.
         paid: `(n,)` positions of the scored ones, in order. gains: `(n,)` NaN where a score failed.
+        doubt: `(m,)` how far each is closed by a person's prunes. closed: `(m,)` where wholly.
     """
 
     def __init__(self, view: SearchView) -> None:
@@ -84,6 +86,8 @@ class _Seen:
         self.paid = np.searchsorted(self.rows, paid)
         self.gains: Float64 = items["gain"][paid]
         self.nodes = items["node"]
+        self.doubt = doubted_among(view, items["embedding"][self.rows])
+        self.closed = self.doubt > CLOSED
 
     @property
     def modelled(self) -> bool:
@@ -160,6 +164,7 @@ def _queries(
 ) -> Proposals:  # fmt: skip
     """The round's queries, each drawn by the operators' shares and the rank of the item that it starts from."""
     library, value = seen.library, ensemble.at(seen.library, np.arange(seen.library.n))
+    value = ensemble.unwanted(value, seen.doubt) if seen.doubt.any() else value
     seeds = _Seeds(seen, value, view)
     ground = Ground(
         library, view.items()["embedding"][seen.rows], view.ids(seen.rows), ensemble, seeds.best, seeds.unasked, rng,
@@ -180,7 +185,7 @@ def _queries(
         made.append((question.point, seeds.finder(question.seed), name, question.reason, odd))
     memory = replace(memory, troubles=troubles.texts)
     items: list[Array | None] | None = None
-    again = np.flatnonzero(seen.status == ItemStatus.CANDIDATE)
+    again = np.flatnonzero((seen.status == ItemStatus.CANDIDATE) & ~seen.closed)
     if len(again):
         again = again[np.argsort(-value[again], kind="stable")[:_AGAIN]]
         reason = f"{len(again)} hits of earlier queries that were not scored"
@@ -211,7 +216,7 @@ class _Seeds:
         self.best = seen.paid[fine][order][:_SEEDS]
         vectors = view.items()["embedding"]
         asked = {point.tobytes() for point in nodes["embedding"].astype(vectors.dtype)}
-        inside = usable & np.isin(seen.status, (ItemStatus.CANDIDATE, ItemStatus.SCORED))
+        inside = usable & ~seen.closed & np.isin(seen.status, (ItemStatus.CANDIDATE, ItemStatus.SCORED))
         promising = np.flatnonzero(inside)
         promising = promising[np.argsort(-value[promising], kind="stable")]
         unasked = [
@@ -238,7 +243,7 @@ def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choi
     made = _found_by(view, rows)
     asked = np.flatnonzero(np.array([name == "branch" for name in made], bool) & (rank < view.k))
     b = _calls(view)
-    rest = np.setdiff1d(np.arange(len(rows)), asked)
+    rest = np.setdiff1d(np.flatnonzero(doubted_among(view, candidates.embeddings) <= CLOSED), asked)
     seen = _Seen(view)
 
     def chosen(surrogates: Sequence[Surrogate]) -> tuple[Array, Memory] | None:
@@ -268,6 +273,7 @@ def _chosen(
         return None
     at = np.searchsorted(seen.rows, rows[rest])
     mean = ensemble.at(seen.library, at)
+    mean = ensemble.unwanted(mean, seen.doubt[at]) if seen.doubt.any() else mean
     view.checkpoint()
     rng = view.rng("portfolio/choose")
     picked = acquire(seen.library, ensemble.leader(), at, mean, min(b, len(rest)), settings.caution, rng)

@@ -37,13 +37,14 @@ class Board:
         rows: `(n,)` scored rows, in the order of payment.
         gains: `(n,)` their scores, more is better; NaN where one failed.
         open: `(n,)` whether a row may be built on: not where a person or the pruner dropped the node that found it.
-        blocked: `(N,)` rows that must not be proposed: paid for, or filtered out.
+        blocked: `(N,)` rows that must not be proposed: paid for, filtered out, or closed by a person's prune.
         rng: The round's random stream.
         ensemble: The fitted surrogates; None before any can be asked.
         caution, boldness: The portfolio's own.
         checkpoint: To be called every tenth of a second or so by an operator that thinks long.
         view: The search as its strategy sees it: budget, round, nodes, ids; None in a trial.
         pending: `(p,)` rows that are being scored; they are blocked.
+        doubt: `(N,)` how far each row is closed by a person's prunes: above 1 it is blocked; None: nothing is pruned.
     """
 
     library: Library
@@ -58,6 +59,7 @@ class Board:
     checkpoint: Callable[[], None] = _go_on
     view: SearchView | None = None
     pending: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    doubt: npt.NDArray[np.float32] | None = None
     _held: dict[str, Array] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,9 @@ class Board:
 
     def expected(self, rows: Array) -> Array:
         """What all surrogates together expect of rows `(m,)`, on the scale of their targets; 0 where none is there."""
-        return np.zeros(len(rows), np.float32) if self.ensemble is None else self.ensemble.at(self.library, rows)
+        if self.ensemble is None:
+            return np.zeros(len(rows), np.float32)
+        return self._wanted(self.ensemble, rows, self.ensemble.at(self.library, rows))
 
     def deviation(self, rows: Array) -> Array:
         """How sure the most believed surrogate is of that, in standard deviations `(m,)`; 1 where none is there."""
@@ -111,11 +115,15 @@ class Board:
         free, names = self.screened, variances or surrogates
         group = self.ensemble.group(surrogates)
         expected = np.asarray(sum(w * self._mean(name) for name, w in group.items()))
-        expected = self.ensemble.discounted(self.library, free, expected)
+        expected = self._wanted(self.ensemble, free, self.ensemble.discounted(self.library, free, expected))
         self.checkpoint()
         leader = self.ensemble.leader(names)
         picked = acquire(self.library, leader, free, expected, n, beta, self.rng, self.pending)
         return Candidates(picked, surrogates=names)
+
+    def _wanted(self, ensemble: Ensemble, rows: Array, expected: Array) -> Array:
+        """What is expected, less what a person is not interested in."""
+        return expected if self.doubt is None else ensemble.unwanted(expected, self.doubt[rows])
 
     def _mean(self, member: str) -> Array:
         """What a member expects of the screened rows."""

@@ -108,8 +108,15 @@ class Ensemble:
         told = self.works.everywhere(library) if rows is None else self.works.at(library, rows)
         line = self.rate + np.sqrt(self.rate * (1 - self.rate)) * told
         chance = np.clip(0.5 + _STEEP * (line - 0.5), 0.0, 1.0)
-        failed = sum(w * float(np.quantile(self.fits[n].targets, FAILED)) for n, w in self.weights.items())
-        return np.where(expected > failed, failed + chance * (expected - failed), expected).astype(np.float32)
+        return self._lowered(expected, 1 - chance, FAILED)
+
+    def unwanted(self, expected: Array, doubt: Array) -> Array:
+        """What is expected `(m,)`, brought down by doubts from 0 to 1 to the least that was scored."""
+        return self._lowered(expected, np.minimum(doubt, 1), 0.0)
+
+    def _lowered(self, expected: Array, doubt: Array, quantile: float) -> Array:
+        least = sum(w * float(np.quantile(self.fits[n].targets, quantile)) for n, w in self.weights.items())
+        return np.where(expected > least, least + (1 - doubt) * (expected - least), expected).astype(np.float32)
 
     def predict(self, block: Array) -> Array:
         """Weighted mean `(m,)` of scaled vectors."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy.typing as npt
 from emb_opt_widgets.engine.protocols import ReadableSource, VolatileSource
 from emb_opt_widgets.engine.status import ItemStatus, NodeStatus
 from emb_opt_widgets.engine.view import SearchView
+from emb_opt_widgets.strategies.portfolio.closed import CLOSED, count_closed, count_closed_among, doubted_rows
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.linear_algebra import NUMPY, algebra_for
 from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
 
-__all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "shelf_of"]
+__all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "shelf_of", "would_close"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -74,9 +76,10 @@ class Known:
         rows: `(n,)` library rows. gains: `(n,)`, NaN where a score failed.
         finders: `(n,)` the active node that found each, -1 where there is none.
         open: `(n,)` whether it may be built on: not where a person or the pruner dropped the node that found it.
-        blocked: `(N,)` paid for, pending, or filtered out. passed, rejected: How many items the filter let through, and
-            not.
+        blocked: `(N,)` paid for, pending, filtered out, or closed by a person's prune.
+        passed, rejected: How many items the filter let through, and not.
         pending: `(p,)` rows that are being scored.
+        doubt: `(N,)` how far each row is closed by a person's prunes (see `closed`); None: nothing is pruned.
     """
 
     rows: npt.NDArray[np.int64]
@@ -87,6 +90,7 @@ class Known:
     passed: int
     rejected: int
     pending: npt.NDArray[np.int64]
+    doubt: npt.NDArray[np.float32] | None = None
 
     @property
     def n_free(self) -> int:
@@ -116,13 +120,28 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
     finders = items["node"][paid].astype(np.int64)
     active = view.nodes()["status"] == NodeStatus.ACTIVE
     open_ = np.where(finders >= 0, active[finders], True)
+    doubt = doubted_rows(view, shelf.library)
+    if doubt is not None:
+        blocked |= doubt > CLOSED
     pending = rows[view.handed_out()]
     rejected = int((status == ItemStatus.FILTERED).sum())
     passed = int((status != ItemStatus.NEW).sum()) - rejected
     return Known(
         rows[paid], items["gain"][paid], np.where(open_, finders, -1), open_, blocked, passed, rejected,
-        pending[pending >= 0],
+        pending[pending >= 0], doubt,
     )  # fmt: skip
+
+
+def would_close(nodes: Sequence[int], view: SearchView) -> tuple[int, bool]:
+    """As `Closes.would_close`: rows of the library, or what was seen where the source can only be asked."""
+    if not is_readable(view.source):
+        return count_closed_among(nodes, view)
+    shelf = view.cache.get(_KEY) or shelf_of(view)
+    rows = shelf.ids.rows(view.spent_ids())
+    blocked = np.zeros(shelf.library.n, np.bool_)
+    blocked[rows[rows >= 0]] = True
+    doubt = doubted_rows(view, shelf.library)
+    return count_closed(nodes, view, shelf.library, blocked if doubt is None else blocked | (doubt > CLOSED))
 
 
 def imputed(gains: Float64) -> Float64:

@@ -1,4 +1,4 @@
-"""A round over a library that can be read: which items to score, as one node for each operator that got calls."""
+"""A round over a library that can be read: which items to score, as nodes of those that lie close together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio import plan
 from emb_opt_widgets.strategies.portfolio.batch import Slot, mix
 from emb_opt_widgets.strategies.portfolio.board import Board
+from emb_opt_widgets.strategies.portfolio.closed import CLOSED, doubted_among
 from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, called, fit_ensemble, learn, skilled
 from emb_opt_widgets.strategies.portfolio.known import Known, Shelf, known_rows, nearness, shelf_of
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.operators import Candidates, Coverage, Operator, Uniform
+from emb_opt_widgets.strategies.portfolio.places import continued, grouped
 from emb_opt_widgets.strategies.portfolio.settings import Settings, operator_shares
 from emb_opt_widgets.strategies.portfolio.state import Batch, Memory, RoundPlan
 from emb_opt_widgets.strategies.portfolio.surrogates import Surrogate
@@ -30,7 +32,7 @@ __all__ = ["choose_items", "propose_items"]
 Array = npt.NDArray[Any]
 
 _PARENTS = 4096
-"""Scored items among which a proposal's parent is sought."""
+"""Nodes among which the nearest is sought, before anything is scored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +49,7 @@ class Plan:
 
 
 def propose_items(settings: Settings, view: SearchView) -> Proposals:
-    """One node for each operator that got calls this round; its items are given, so that nothing is asked."""
+    """The round's items as places (see `places`); they are given, so that nothing is asked."""
     shelf = shelf_of(view)
     known, memory = known_rows(view, shelf), Memory.read(view.memory)
     calls = called(memory)
@@ -71,7 +73,7 @@ def _plan(
     n, fine = len(known.rows) + len(known.pending), known.gains[np.isfinite(known.gains)]
     board = Board(
         library, known.rows, known.gains, known.open, known.blocked, view.rng("portfolio"), None, settings.caution,
-        settings.boldness, view.checkpoint, view, known.pending,
+        settings.boldness, view.checkpoint, view, known.pending, known.doubt,
     )  # fmt: skip
     first = plan.initial_size(budget, view.at_once)
     if n < first:
@@ -133,11 +135,11 @@ def _lists(
 
 
 def _nodes(planned: Plan, shelf: Shelf, known: Known, view: SearchView, troubles: Troubles) -> Proposals:
-    """The batch as proposals, and in `memory` what is needed to choose from it and to learn from it."""
+    """The batch as places, and in `memory` what is needed to choose from it and to learn from it."""
     slots, ensemble, library = planned.slots, planned.ensemble, shelf.library
     rows = np.array([slot[0] for slot in slots], np.int64)
-    operators = [slot[1] for slot in slots]
     predicted = {} if ensemble is None else {n: fit.at(library, rows) for n, fit in ensemble.fits.items()}
+    chance = np.array([slot[2] for slot in slots])
     memory = replace(
         planned.memory, troubles=troubles.texts,
         plan=RoundPlan(
@@ -145,46 +147,41 @@ def _nodes(planned: Plan, shelf: Shelf, known: Known, view: SearchView, troubles
             {name: round(value, 4) for name, value in planned.share.items()}, planned.want,
         ),
         last=Batch(
-            rows.tolist(), operators, {name: short(values) for name, values in predicted.items()}, planned.want,
-            [round(slot[2], 9) or 1e-9 for slot in slots],
+            rows.tolist(), [slot[1] for slot in slots], {name: short(told) for name, told in predicted.items()},
+            planned.want, [round(p, 9) or 1e-9 for p in chance.tolist()],
+            {name: _why(name, planned) for name in dict.fromkeys(slot[1] for slot in slots)},
         ),
     )  # fmt: skip
-    blend = None if ensemble is None else sum(ensemble.weights[n] * p for n, p in predicted.items())
-    names = list(dict.fromkeys(operators))
-    mine = {name: np.flatnonzero(np.array(operators, object) == name) for name in names}
-    heads, parents, reasons = [], [], []
-    for name in names:
-        listed = planned.lists[name]
-        at = mine[name] if blend is None else mine[name][np.argsort(-np.asarray(blend)[mine[name]], kind="stable")]
-        heads.append(int(rows[at[0]]))
-        parents.append(_parent(heads[-1], listed, library, known, view))
-        blended = None if blend is None else np.asarray(blend)[at]
-        reasons.append(_reason(name, listed, blended, len(at), planned, view.sign))
+    blend = None if ensemble is None else np.asarray(sum(ensemble.weights[n] * p for n, p in predicted.items()))
+    block = library.block(rows)
+    groups = [at if blend is None else at[np.argsort(-blend[at], kind="stable")] for at in grouped(block)]
+    by = [[slots[i][1] for i in at.tolist()] for at in groups]
+    middles = [block[at].mean(axis=0) for at in groups]
     return Proposals(
-        library.rows.take(np.array(heads, np.int64)).astype(np.float64).reshape(-1, view.dim),
-        np.array(parents, np.int64), names, reasons,
-        np.array([min(1.0, max(planned.share.get(name, 1.0), 1e-9)) for name in names]),
-        items=[shelf.ids.of(rows[mine[name]]) for name in names], memory=memory.plain(),
+        library.original(np.array(middles, np.float32).reshape(-1, view.dim)),
+        _parents(groups, rows, np.array(middles), library, known, view),
+        [max(dict.fromkeys(names), key=names.count) for names in by],
+        [_reason(at, names, blend, planned, view.sign) for at, names in zip(groups, by)],
+        np.array([float(np.clip(chance[at].mean(), 1e-9, 1.0)) for at in groups]),
+        items=[shelf.ids.of(rows[at]) for at in groups], memory=memory.plain(),
     )  # fmt: skip
 
 
-def _parent(head: int, listed: Candidates, library: Library, known: Known, view: SearchView) -> int:
-    """The node that found what a proposal builds on: the neighbour's seed, or the scored item nearest to it; for what
-    is expected to be good, the nearest of the best quarter. Before anything is scored: the nearest node."""
-    can = np.flatnonzero(np.isfinite(known.gains) & (known.finders >= 0))
+def _parents(
+    groups: Sequence[Array], rows: Array, middles: Array, library: Library, known: Known, view: SearchView
+) -> npt.NDArray[np.int64]:
+    """The node whose region each place continues; before anything is scored, the nearest node."""
+    can = np.flatnonzero(known.finders >= 0)
     if not len(can):
-        return _nearest_node(library.block(np.array([head])), library, view)
-    if listed.seeds is not None:
-        seed = known.positions(listed.seeds[listed.rows == head][:1])
-        return int(known.finders[seed[0]]) if len(seed) and seed[0] >= 0 else -1
-    if not listed.blind:
-        better = np.argsort(-known.gains[can], kind="stable")[: max(1, len(can) // 4)]
-        can = can[better]
-    else:
-        can = can[::-1]
-    can = can[:_PARENTS]
-    apart = ((library.block(known.rows[can]) - library.block(np.array([head]))) ** 2).sum(axis=1)
-    return int(known.finders[can[np.argmin(apart)]])
+        return np.array([_nearest_node(middle[None], library, view) for middle in middles], np.int64)
+    node, apart = continued(library, rows, known.rows[can], known.finders[can])
+    out = []
+    for at in groups:
+        nodes, votes = np.unique(node[at], return_counts=True)
+        most = nodes[votes == votes.max()]
+        among = at[np.isin(node[at], most)]
+        out.append(node[among[np.argmin(apart[among])]])
+    return np.array(out, np.int64)
 
 
 def _nearest_node(z: Array, library: Library, view: SearchView) -> int:
@@ -196,15 +193,25 @@ def _nearest_node(z: Array, library: Library, view: SearchView) -> int:
     return int(active[np.argmin(((library.scaled(nodes["embedding"][active]) - z) ** 2).sum(axis=1))])
 
 
-def _reason(name: str, listed: Candidates, blended: Array | None, n: int, planned: Plan, sign: float) -> str:
-    items, said = "1 item" if n == 1 else f"{n} items", planned.said[name]
-    if planned.ensemble is None or blended is None:
-        return f"{said}: {items}, before a model can be asked"
-    if listed.blind:
-        return f"{said}: {items}; {planned.share[name]:.0%} of the calls"
-    expected = sign * planned.ensemble.in_scores(blended, listed.surrogates)
-    low, high = float(expected.min()), float(expected.max())
-    return f"{said}: {items}, expects {low:.3g} to {high:.3g}; {planned.share[name]:.0%} of the calls"
+def _why(name: str, planned: Plan) -> str:
+    """Why an operator's items are proposed."""
+    said = planned.said[name]
+    if planned.ensemble is None:
+        return f"{said}, before a model can be asked"
+    return f"{said}; {planned.share[name]:.0%} of the calls"
+
+
+def _reason(at: Array, names: Sequence[str], blend: Array | None, planned: Plan, sign: float) -> str:
+    """What lies at a place, what is expected of it, and who proposed it."""
+    items = "1 item" if len(at) == 1 else f"{len(at)} items"
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    by = ", ".join(f"{n} by {planned.said[name]}" for name, n in counts.items())
+    by = by.removeprefix(f"{len(at)} ") if len(counts) == 1 else by
+    if planned.ensemble is None or blend is None:
+        return f"{items} {by}, before a model can be asked"
+    expected = sign * planned.ensemble.in_scores(blend[at])
+    low, high = f"{float(expected.min()):.3g}", f"{float(expected.max()):.3g}"
+    return f"{items}, expected {low if low == high else f'{low} to {high}'}: {by}"
 
 
 def short(values: Array) -> list[float]:
@@ -227,14 +234,16 @@ def choose_items(candidates: Items, view: SearchView) -> Choice:
     place = {row: i for i, row in enumerate(last.rows)}
     slot = np.array([place.get(row, -1) for row in rows.tolist()], np.int64)
     asked = np.flatnonzero((slot < 0) & (rank < view.k))
-    batch = np.flatnonzero(slot >= 0)
+    batch = np.flatnonzero((slot >= 0) & (doubted_among(view, candidates.embeddings) <= CLOSED))
     batch = batch[np.argsort(slot[batch], kind="stable")][: last.want]
     positions = np.concatenate([asked, batch])[: view.calls_left]
     kept = slot[positions][slot[positions] >= 0].tolist()
     memory = replace(memory, last=last.take(kept))
     given = [1.0] * len(last.rows) if last.chance is None else last.chance
-    chance = np.array([1.0 if s < 0 else given[s] for s in slot[positions].tolist()])
-    return Choice(positions, chance, memory.plain())
+    chosen = slot[positions].tolist()
+    chance = np.array([1.0 if s < 0 else given[s] for s in chosen])
+    by = ["" if s < 0 else last.operators[s] for s in chosen]
+    return Choice(positions, chance, memory.plain(), by, last.said)
 
 
 def _first_calls(rank: npt.NDArray[np.int64], view: SearchView) -> Choice:

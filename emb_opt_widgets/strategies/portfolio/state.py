@@ -38,6 +38,7 @@ class Batch:
         predicted: What each member expected of each.
         want: How many of them are to be scored; None once that is chosen.
         chance: With what probability each slot went to its row; None once that is told.
+        said: Why, by operator; empty once that is told.
     """
 
     rows: Sequence[int]
@@ -45,6 +46,7 @@ class Batch:
     predicted: Mapping[str, Sequence[float]]
     want: int | None = None
     chance: Sequence[float] | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, plain: Mapping[str, Any] | None) -> Batch | None:
@@ -52,14 +54,15 @@ class Batch:
         if plain is None:
             return None
         rows, operators, predicted = plain.get("rows", ()), plain.get("operators", ()), plain.get("predicted", {})
-        return cls(rows, operators, predicted, plain.get("want"), plain.get("chance"))
+        return cls(rows, operators, predicted, plain.get("want"), plain.get("chance"), plain.get("said", {}))
 
     def plain(self) -> dict[str, Any]:
         """As plain values."""
         predicted = {name: list(values) for name, values in self.predicted.items()}
         out: dict[str, Any] = {"rows": list(self.rows), "operators": list(self.operators), "predicted": predicted}
         out |= {} if self.want is None else {"want": self.want}
-        return out | ({} if self.chance is None else {"chance": list(self.chance)})
+        out |= {} if self.chance is None else {"chance": list(self.chance)}
+        return out | ({"said": dict(self.said)} if self.said else {})
 
     def take(self, positions: Sequence[int]) -> Batch:
         """These of its calls."""

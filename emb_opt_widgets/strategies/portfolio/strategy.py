@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -11,7 +12,7 @@ from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.asking import choose_hits, propose_queries
-from emb_opt_widgets.strategies.portfolio.known import is_readable
+from emb_opt_widgets.strategies.portfolio.known import is_readable, would_close
 from emb_opt_widgets.strategies.portfolio.latent import LatentUpdate
 from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Asker, Operator
 from emb_opt_widgets.strategies.portfolio.readable import choose_items, propose_items
@@ -91,6 +92,10 @@ class Portfolio:
             return choose_items(candidates, view)
         return choose_hits(self._settings(), candidates, view)
 
+    def would_close(self, nodes: Sequence[int], view: SearchView) -> tuple[int, bool]:
+        """As `Closes.would_close`."""
+        return would_close(nodes, view)
+
 
 @dataclass(frozen=True, slots=True)
 class SurrogateUpdate:
@@ -126,3 +131,7 @@ class SurrogateUpdate:
         if is_readable(view.source):
             return choose_items(candidates, view)
         return choose_hits(self._settings(), candidates, view)
+
+    def would_close(self, nodes: Sequence[int], view: SearchView) -> tuple[int, bool]:
+        """As `Closes.would_close`."""
+        return would_close(nodes, view)

@@ -117,7 +117,7 @@ def _wrong(listed: Any, board: Board) -> tuple[str, str] | None:
         return f"rows of the library, 0 to {board.library.n - 1}", f"{unknown[:3].tolist()}, which it does not have"
     spent = rows[board.blocked[rows]]
     if len(spent):
-        return "rows that are not blocked", f"{spent[:3].tolist()}, which are scored or filtered out"
+        return "rows that are not blocked", f"{spent[:3].tolist()}, which are scored, filtered out or pruned"
     if len(np.unique(rows)) < len(rows):
         return "every row once", "rows more than once"
     return _wrong_beside(listed, len(rows))

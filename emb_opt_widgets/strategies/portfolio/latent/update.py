@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio import plan
+from emb_opt_widgets.strategies.portfolio.closed import CLOSED, count_closed_among, doubted_among
 from emb_opt_widgets.strategies.portfolio.known import nearness
 from emb_opt_widgets.strategies.portfolio.latent.ascent import direction, steps
 from emb_opt_widgets.strategies.portfolio.latent.history import History, history_of
@@ -139,10 +140,14 @@ class LatentUpdate:
         left = len(rows) if view.calls_left is None else view.calls_left
         first = max(_calls(view), plan.initial_size(plan.horizon(view.budget, view.n_scored, None), view.at_once) // 2)
         want = climb.want if climb.want is not None else min(left, first)
-        others = np.flatnonzero(~asked)
+        others = np.flatnonzero(~asked & (doubted_among(view, candidates.embeddings) <= CLOSED))
         others = others[np.argsort(rank[others], kind="stable")][:want]
         positions = np.concatenate([np.flatnonzero(asked), others])
         return Choice(positions, np.ones(len(positions)), climb.plain())
+
+    def would_close(self, nodes: Sequence[int], view: SearchView) -> tuple[int, bool]:
+        """As `Closes.would_close`, of what was seen."""
+        return count_closed_among(nodes, view)
 
 
 def _calls(view: SearchView) -> int:

@@ -36,10 +36,13 @@ class Coverage:
         spent = library.cell[np.append(board.rows, board.pending)]
         counts = np.bincount(spent, minlength=len(library.centres)).astype(float)
         free = np.bincount(library.cell[~blocked], minlength=len(library.centres))
+        size = library.cell_size
+        if board.doubt is not None:
+            size = size - np.bincount(library.cell, np.minimum(board.doubt, 1), len(size)).clip(max=size)
         members: dict[int, list[int]] = {}
         found: dict[int, float] = {}
         while len(found) < n:
-            weight = np.where(free > 0, np.sqrt(library.cell_size), 0) / (1 + counts) ** 2
+            weight = np.where(free > 0, np.sqrt(size), 0) / (1 + counts) ** 2
             if not weight.sum() > 0:
                 break
             cell = int(rng.choice(len(weight), p=weight / weight.sum()))
