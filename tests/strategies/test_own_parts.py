@@ -175,8 +175,9 @@ def test_where_no_operator_is_left_calls_are_spread() -> None:
 
 def test_an_operator_of_ones_own_gets_its_calls_and_its_words() -> None:
     search, memory = ran(Portfolio((First(prior=(90.0, 1.0)), "blend")))
-    assert "first" in search.controller.state.operators and memory["credit"]["first"]
-    assert any(reason.startswith("in order: ") for reason in search.controller.state.reasons)
+    assert "first" in search.results().operator and memory["credit"]["first"]
+    assert any(why.startswith("in order; ") for name, why in search.controller.state.proposed if name == "first")
+    assert any("by in order" in reason for reason in search.controller.state.reasons)
 
 
 @dataclass(frozen=True)
