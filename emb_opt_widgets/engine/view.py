@@ -193,6 +193,10 @@ class SearchView:
         """What made a node."""
         return self._state.operators[node]
 
+    def made_by(self, operator: str) -> npt.NDArray[np.int64]:
+        """The nodes that this made, in order."""
+        return np.flatnonzero([name == operator for name in self._state.operators])
+
     def looked(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """The nodes that looked in this round, `(q,)`, and the rows they found, ragged by offsets `(q + 1,)`."""
         if not len(self._state.nodes):

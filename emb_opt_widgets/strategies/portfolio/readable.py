@@ -21,6 +21,13 @@ from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, call
 from emb_opt_widgets.strategies.portfolio.known import Known, Shelf, known_rows, nearness, shelf_of
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.operators import Candidates, Coverage, Operator, Uniform
+from emb_opt_widgets.strategies.portfolio.operators.branched import (
+    PROTECTED,
+    PROTECTED_ROUNDS,
+    Branched,
+    branch_ages,
+    protected,
+)
 from emb_opt_widgets.strategies.portfolio.places import continued, grouped
 from emb_opt_widgets.strategies.portfolio.settings import Settings, operator_shares
 from emb_opt_widgets.strategies.portfolio.state import Batch, Memory, RoundPlan
@@ -78,40 +85,46 @@ def _plan(
     first = plan.initial_size(budget, view.at_once)
     if n < first:
         b = min(plan.whole(first - n, view.at_once), max(first - n, budget // 2))
-        return _design(settings, board, known, memory, min(left, b))
+        return _design(settings, board, known, memory, min(left, b), view)
     if len(fine) < 3 or not fine.max() > fine.min() or settings.blind:
-        return _design(settings, board, known, memory, plan.batch_size(budget, left, 0.0, view.at_once))
+        return _design(settings, board, known, memory, plan.batch_size(budget, left, 0.0, view.at_once), view)
     b = plan.batch_size(budget, left, skilled(memory), view.at_once)
     scored = Scored(library, known.rows, known.gains, shelf.sums, view.rng, view.checkpoint)
     ensemble, memory, failed = fit_ensemble(scored, settings.surrogates, memory)
     troubles.note(failed)
     if ensemble is None or (n < plan.DESIGN * budget and ensemble.best_fit < 2.5 / np.sqrt(n)):
-        return _design(settings, board, known, memory, b)
+        return _design(settings, board, known, memory, b, view)
     board = replace(board, ensemble=ensemble)
-    share = operator_shares(settings.operators, ensemble, memory, left / budget, board.rng)
+    branches, ages = branch_ages(view)
+    operators = [*settings.operators, *([Branched()] if len(branches) else [])]
+    share = protected(operator_shares(operators, ensemble, memory, left / budget, board.rng), ages)
     spare = min(plan.with_spares(b, known.passed, known.rejected), known.n_free)
-    lists = _lists(settings.operators, board, spare, troubles)
+    lists = _lists(operators, board, spare, troubles)
     if not lists:
-        return _design(settings, board, known, memory, b)
-    said = {operator.name: operator.said for operator in settings.operators}
+        return _design(settings, board, known, memory, b, view)
+    said = {operator.name: operator.said for operator in operators}
     return Plan(mix(lists, share, spare, board.rng), b, share, ensemble, lists, said, memory)
 
 
-def _design(settings: Settings, board: Board, known: Known, memory: Memory, b: int) -> Plan:
+def _design(settings: Settings, board: Board, known: Known, memory: Memory, b: int, view: SearchView) -> Plan:
     """Calls that no model can place yet: in every region, and by chance where that does not suffice, or is all there
     is."""
     spare = min(plan.with_spares(b, known.passed, known.rejected), known.n_free)
     slots: list[Slot] = []
     blocked = known.blocked.copy()
-    spread, chance = Coverage(), Uniform()
+    branched, spread, chance = Branched(), Coverage(), Uniform()
     lists: dict[str, Candidates] = {}
+    if (branch_ages(view)[1] < PROTECTED_ROUNDS).any():
+        slots += _in_turn(branched, board, int(np.ceil(PROTECTED * spare)), lists)
+        blocked[[slot[0] for slot in slots]] = True
     if not settings.by_chance:
-        slots += _in_turn(spread, board, spare, lists)
+        slots += _in_turn(spread, replace(board, blocked=blocked), spare - len(slots), lists)
         blocked[[slot[0] for slot in slots]] = True
     slots += _in_turn(chance, replace(board, blocked=blocked), spare - len(slots), lists)
     drawn = {name: len(listed.rows) / max(len(slots), 1) for name, listed in lists.items()}
-    share = {one.name: drawn.get(one.name, 0.0) for one in (spread, chance)}
-    return Plan(slots, b, share, None, lists, {one.name: one.said for one in (spread, chance)}, memory)
+    used = [branched] if branched.name in lists else []
+    share = {one.name: drawn.get(one.name, 0.0) for one in (*used, spread, chance)}
+    return Plan(slots, b, share, None, lists, {one.name: one.said for one in (*used, spread, chance)}, memory)
 
 
 def _in_turn(operator: Operator, board: Board, n: int, lists: dict[str, Candidates]) -> list[Slot]:
