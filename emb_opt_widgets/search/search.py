@@ -270,6 +270,11 @@ class Search:
     ) -> list[int]:
         """New queries: from a node's scored hits, from an item, or from a point.
 
+        With the default strategy a branch means from here on: its own hits are scored next, and for three rounds
+        branches share a fifth of the calls, around their places: by distance until a few scores are known there, then
+        by what the models expect. After that they get what their calls have earned. (Where a source can only be asked,
+        or makes its items up, the own hits are all.)
+
         Args:
             node: Whose scored hits the update is applied to, even if it is old or pruned; with `item` or
                 `embedding`: the parent of the new query.

@@ -35,8 +35,7 @@ def found(search: eow.Search) -> int:
 
 
 def branched_in(search: eow.Search, first: int, last: int) -> tuple[int, int]:
-    """Calls that the branch operator proposed in these rounds, and those that it was not asked for by the branch's own
-    query."""
+    """Calls that were proposed around branches in these rounds, of all but those that a branch's own query found."""
     chosen = [e.body for e in search.events if e.kind == "chosen" and first <= e.body.round < last]
     names = [name for body in chosen for name in (body.operator or []) if name]
     return names.count("branch"), len(names)

@@ -122,9 +122,9 @@ def _design(settings: Settings, board: Board, known: Known, memory: Memory, b: i
         blocked[[slot[0] for slot in slots]] = True
     slots += _in_turn(chance, replace(board, blocked=blocked), spare - len(slots), lists)
     drawn = {name: len(listed.rows) / max(len(slots), 1) for name, listed in lists.items()}
-    used = [branched] if branched.name in lists else []
-    share = {one.name: drawn.get(one.name, 0.0) for one in (*used, spread, chance)}
-    return Plan(slots, b, share, None, lists, {one.name: one.said for one in (*used, spread, chance)}, memory)
+    used: list[Operator] = [*([branched] if branched.name in lists else []), spread, chance]
+    share = {one.name: drawn.get(one.name, 0.0) for one in used}
+    return Plan(slots, b, share, None, lists, {one.name: one.said for one in used}, memory)
 
 
 def _in_turn(operator: Operator, board: Board, n: int, lists: dict[str, Candidates]) -> list[Slot]:
@@ -169,12 +169,12 @@ def _nodes(planned: Plan, shelf: Shelf, known: Known, view: SearchView, troubles
     block = library.block(rows)
     groups = [at if blend is None else at[np.argsort(-blend[at], kind="stable")] for at in grouped(block)]
     by = [[slots[i][1] for i in at.tolist()] for at in groups]
-    middles = [block[at].mean(axis=0) for at in groups]
+    middles = np.array([block[at].mean(axis=0) for at in groups], np.float32).reshape(-1, view.dim)
+    parents = _parents(groups, rows, middles, library, known, view)
     return Proposals(
-        library.original(np.array(middles, np.float32).reshape(-1, view.dim)),
-        _parents(groups, rows, np.array(middles), library, known, view),
+        library.original(middles), parents,
         [max(dict.fromkeys(names), key=names.count) for names in by],
-        [_reason(at, names, blend, planned, view.sign) for at, names in zip(groups, by)],
+        [_reason(at, one, names, blend, planned, view.sign) for at, one, names in zip(groups, parents.tolist(), by)],
         np.array([float(np.clip(chance[at].mean(), 1e-9, 1.0)) for at in groups]),
         items=[shelf.ids.of(rows[at]) for at in groups], memory=memory.plain(),
     )  # fmt: skip
@@ -214,17 +214,18 @@ def _why(name: str, planned: Plan) -> str:
     return f"{said}; {planned.share[name]:.0%} of the calls"
 
 
-def _reason(at: Array, names: Sequence[str], blend: Array | None, planned: Plan, sign: float) -> str:
-    """What lies at a place, what is expected of it, and who proposed it."""
-    items = "1 item" if len(at) == 1 else f"{len(at)} items"
+def _reason(at: Array, parent: int, names: Sequence[str], blend: Array | None, planned: Plan, sign: float) -> str:
+    """What lies at a place, whose region that is, what is expected of it, and who proposed it."""
+    where = "1 item" if len(at) == 1 else f"{len(at)} items close together"
+    where += f" in the region of query {parent}" if parent >= 0 else ""
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
     by = ", ".join(f"{n} by {planned.said[name]}" for name, n in counts.items())
     by = by.removeprefix(f"{len(at)} ") if len(counts) == 1 else by
     if planned.ensemble is None or blend is None:
-        return f"{items} {by}, before a model can be asked"
+        return f"{where}: {by}, before a model can be asked"
     expected = sign * planned.ensemble.in_scores(blend[at])
     low, high = f"{float(expected.min()):.3g}", f"{float(expected.max()):.3g}"
-    return f"{items}, expected {low if low == high else f'{low} to {high}'}: {by}"
+    return f"{where}, expected {low if low == high else f'{low} to {high}'}: {by}"
 
 
 def short(values: Array) -> list[float]:
