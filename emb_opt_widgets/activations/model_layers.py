@@ -51,7 +51,7 @@ def layers(model: nn.Module, kind: str | None = None) -> list[str]:
             f"The model has no layer of the kind {kind!r}",
             expected=f"one of {', '.join(get_args(Kind))}, or a class of its layers ({', '.join(classes[:12])})",
             got=repr(kind),
-            hint=_offer(kind, [*_WHERE, *classes]),
+            hint=_offer(kind, [name for name in (*_WHERE, *classes) if name != kind]),
         )
     return found
 

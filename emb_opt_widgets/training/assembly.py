@@ -23,7 +23,7 @@ from emb_opt_widgets.training.learner import HeldOut, Learner, Parts, Settings, 
 from emb_opt_widgets.training.objective import CacheObjective, InBatchObjective, Objective, fitting_cache, has_ids
 from emb_opt_widgets.training.retrieval_loss import RetrievalLoss
 from emb_opt_widgets.training.sharded import ShardedCacheLoss
-from emb_opt_widgets.training.tables import as_column, columns_of
+from emb_opt_widgets.training.tables import as_column, columns_of, is_sentence_model
 from emb_opt_widgets.training.together import Together
 from emb_opt_widgets.training.towers import DTYPES, chosen_device
 
@@ -103,6 +103,11 @@ def assembled(given: Ingredients, config: Mapping[str, Any]) -> tuple[Learner, d
     for name, net in towers.items():
         if not isinstance(net, nn.Module):
             raise InputError(f"{name} is not usable", expected="a torch.nn.Module", got=type(net).__name__)
+        if is_sentence_model(net):
+            raise InputError(
+                f"{name} takes tokens and answers with a mapping", expected="a tower", got=type(net).__name__,
+                hint="Wrap it: SentenceTower(model)",
+            )  # fmt: skip
         net.to(device)
     part = (0, 1) if together is None else (together.peers.rank, together.peers.size)
     batches = as_batches(given.data, config["batch_size"], config["seed"], part)

@@ -60,8 +60,10 @@ def as_batch(given: Any) -> Batch:
     Raises:
         InputError: None of these.
     """
-    if isinstance(given, Mapping) and {"query", "document"} <= set(given) <= set(_KEYS):
-        return Batch(**given)
+    if isinstance(given, Mapping):
+        given = columns_of(given) or given
+        if {"query", "document"} <= set(given) <= set(_KEYS):
+            return Batch(**given)
     if isinstance(given, (tuple, list)) and len(given) in (2, 3):
         return Batch(given[0], given[1], id=given[2] if len(given) == 3 else None)
     got = f"a mapping with {sorted(map(str, given))}" if isinstance(given, Mapping) else f"{type(given).__name__}"
@@ -218,6 +220,11 @@ def as_batches(data: Any, batch_size: int, seed: int, part: tuple[int, int] = (0
     if isinstance(data, (tuple, Mapping)):
         columns = _named(data)
         return ShuffledRows(rows_in(columns), batch_size, seed, lambda rows: take_rows(columns, rows), part)
+    if isinstance(data, list) and _are_columns(data):
+        raise InputError(
+            "A list is taken for pairs, and these look like columns", expected="a list of (query, document)",
+            got=f"{len(data)} lists of {len(data[0])}", hint="Pass a tuple: (queries, documents)",
+        )  # fmt: skip
     if isinstance(data, (Dataset, list)) and _length(data) is not None:
         collate = lambda rows: default_collate([data[int(row)] for row in rows])  # noqa: E731
         return ShuffledRows(_length(data) or 0, batch_size, seed, collate, part)
@@ -246,6 +253,12 @@ def _named(data: Mapping[str, Any] | tuple[Any, ...]) -> dict[str, Any]:
             rows_in(dict(enumerate(columns[name])))
             columns[name] = side_by_side(list(map(as_column, columns[name])))
     return {name: as_column(value) if _is_series(value) else value for name, value in columns.items()}
+
+
+def _are_columns(data: list[Any]) -> bool:
+    """Whether a list holds two or three lists that are longer than a pair or a triple."""
+    lists = len(data) in (2, 3) and all(isinstance(column, list) for column in data)
+    return lists and len(data[0]) > 3 and len({len(column) for column in data}) == 1
 
 
 def _is_series(value: Any) -> bool:

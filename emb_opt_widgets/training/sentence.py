@@ -23,6 +23,7 @@ __all__ = ["SentenceLoss", "SentenceTower"]
 
 _EMBEDDING = "sentence_embedding"
 _SHARPNESS = 0.05
+_NONE = object()
 
 
 def _checked(model: Any) -> Any:
@@ -66,16 +67,24 @@ class SentenceTower(nn.Module):
         return padded(_tensors(self._preprocessed(texts)), longest)
 
     def _preprocessed(self, texts: Any) -> dict[str, Any]:
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
             raise InputError("The tower takes texts", expected="a list of str, or tokens", got=type(texts).__name__)
-        made: dict[str, Any] = self.model.preprocess(list(texts))
+        texts = list(texts)
+        if (wrong := next((text for text in texts if not isinstance(text, str)), _NONE)) is not _NONE:
+            what = f"{wrong!r:.60} ({type(wrong).__name__})"
+            raise InputError(
+                "The tower takes texts", expected="a list of str, or tokens", got=f"{what} among them",
+                hint="Leave rows without a text out (DataFrame.dropna())",
+            )  # fmt: skip
+        made: dict[str, Any] = self.model.preprocess(texts)
         device = next(self.model.parameters()).device
         return {name: part.to(device) if isinstance(part, Tensor) else part for name, part in made.items()}
 
 
 class SentenceLoss(nn.Module):
     """A loss of ours for `SentenceTransformerTrainer`: the first column are the queries, the second their documents,
-    further ones negatives.
+    further ones negatives. The trainer's checkpoints hold the model alone: after a resume the cache fills anew, and a
+    learned temperature begins where it began. Where that matters, `Training` with `SentenceTower` resumes exactly.
 
     Args:
         model: The model that is trained.

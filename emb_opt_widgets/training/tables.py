@@ -13,7 +13,7 @@ import torch
 
 from emb_opt_widgets.errors import InputError
 
-__all__ = ["as_column", "columns_of", "rows_of_dataset", "side_by_side", "stream_of_dataset"]
+__all__ = ["as_column", "columns_of", "is_sentence_model", "rows_of_dataset", "side_by_side", "stream_of_dataset"]
 
 _ROLES = {
     "query": ("query", "anchor", "question"),
@@ -28,11 +28,16 @@ def _of(module: str, name: str, value: Any) -> bool:
     return module in sys.modules and isinstance(value, getattr(sys.modules[module], name))
 
 
+def is_sentence_model(net: Any) -> bool:
+    """Whether this is a `sentence_transformers.SentenceTransformer`."""
+    return _of("sentence_transformers", "SentenceTransformer", net)
+
+
 def columns_of(data: Any) -> dict[str, Any] | None:
     """All columns of a table under the names that a batch has, in memory; None where it is no table.
 
     Args:
-        data: A `pandas.DataFrame` or a `datasets.Dataset`.
+        data: A `pandas.DataFrame`, a `datasets.Dataset`, or a mapping with such names (anchor, positive …).
 
     Raises:
         InputError: Its columns do not say what they are.
@@ -41,7 +46,15 @@ def columns_of(data: Any) -> dict[str, Any] | None:
         return _gathered(_roles([str(name) for name in data.columns]), lambda name: as_column(data[name]))
     if _of("datasets", "Dataset", data):
         return _gathered(_roles(data.column_names), lambda name: as_column(data[name][:]))
+    if isinstance(data, Mapping) and _foreign(data):
+        return _gathered(_roles(list(data)), lambda name: data[name])
     return None
+
+
+def _foreign(data: Mapping[str, Any]) -> bool:
+    """Whether a mapping has pairs under the names that tables have, such as anchor and positive."""
+    pairs = [set(_ROLES[role]) & set(data) for role in ("query", "document")]
+    return all(pairs) and not {"query", "document"} <= set(data)
 
 
 def rows_of_dataset(data: Any) -> tuple[int, Callable[[npt.NDArray[np.int64]], dict[str, Any]]] | None:

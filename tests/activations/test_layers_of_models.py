@@ -59,6 +59,12 @@ def test_a_layer_that_is_not_there(layer, message):
         Tap(Words(), layer)
 
 
+def test_a_kind_is_not_offered_in_its_own_place():
+    with pytest.raises(InputError) as caught:
+        layers(Words(), "self_attn")
+    assert "'self_attn'" not in str(caught.value).partition("Near it are")[2]
+
+
 def test_no_model():
     for call in (lambda: layers("gpt2"), lambda: Tap("gpt2", 0)):
         with pytest.raises(InputError, match="no torch model"):

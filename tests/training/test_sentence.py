@@ -127,9 +127,20 @@ def test_what_does_not_fit_is_refused(model):
         lambda: tr.SentenceTower(model)("a single text"),
         lambda: tr.SentenceTower(model)([1, 2]),
         lambda: tr.SentenceTower(bare)(QUERIES[:2]),
+        lambda: tr.SentenceTower(model)(3),
     ):
         with pytest.raises(InputError):
             wrong()
+
+
+def test_a_row_without_a_text_is_named(model):
+    with pytest.raises(InputError, match=r"got None \(NoneType\) among them.*dropna"):
+        tr.SentenceTower(model)([QUERIES[0], None])
+
+
+def test_a_model_that_is_no_tower_yet_is_refused_before_it_trains(model):
+    with pytest.raises(InputError, match=r"query_net takes tokens.*SentenceTower\(model\)"):
+        tr.Training(model, tr.SentenceTower(model), (QUERIES, DOCUMENTS), device="cpu")
 
 
 def test_without_the_package_there_is_the_line_to_type():

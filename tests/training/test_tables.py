@@ -7,7 +7,7 @@ import torch
 
 from emb_opt_widgets import training as tr
 from emb_opt_widgets.errors import EmbOptError, InputError
-from emb_opt_widgets.training.batches import Cursor, as_batches
+from emb_opt_widgets.training.batches import Cursor, as_batch, as_batches
 from emb_opt_widgets.training.negatives import flat_negatives
 from tests.training.towers_for_tests import pairs, tower
 
@@ -92,6 +92,24 @@ def test_columns_that_say_nothing_are_refused(columns, word):
     datasets = pytest.importorskip("datasets")
     with pytest.raises(InputError, match=word):
         as_batches(datasets.Dataset.from_dict(columns), 4, 0)
+
+
+def test_other_names_are_known_in_mappings_too():
+    columns = as_batches({"anchor": TEXTS, "positive": TEXTS[::-1], "negative_1": TEXTS, "negative_2": TEXTS}, 4, 0)
+    rows = as_batches([{"anchor": a, "positive": b} for a, b in zip(TEXTS, TEXTS[::-1])], 4, 0)
+    batch, same = (as_batch(next(iter(batches.epoch(0, 0)))) for batches in (columns, rows))
+    assert (batch.query, batch.document) == (same.query, same.document)
+    assert batch.negative == [[text, text] for text in batch.query]
+
+
+def test_a_mapping_of_something_else_is_not_taken_for_pairs():
+    with pytest.raises(InputError, match="A batch is not usable"):
+        as_batches({"input_ids": TEXTS, "attention_mask": TEXTS}, 4, 0)
+
+
+def test_columns_in_a_list_are_not_taken_for_pairs():
+    with pytest.raises(InputError, match=r"Pass a tuple: \(queries, documents\)"):
+        as_batches([TEXTS, TEXTS], 2, 0)
 
 
 def trained(**data):
