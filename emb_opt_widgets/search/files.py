@@ -10,7 +10,7 @@ import numpy as np
 
 from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
-from emb_opt_widgets.engine.config import adopt, difference, rebuild
+from emb_opt_widgets.engine.config import adopt, difference, names_in, rebuild
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import (
     FilterFunction,
@@ -103,10 +103,10 @@ def _own_functions(state: State, own: Mapping[str, Any], score: ScoreFunction | 
         check_own(role, part, state.config[role])
         functions.find(role, state.config[role])
     kept = state.config["score"]
-    if score is None and kept is not None and "function" in kept:
+    if score is None and kept is not None and any(names_in(kept, "function")):
         raise InputError(
             "The search has a score function that was not passed",
-            expected=f"score={kept['function']}",
+            expected=f"score={kept.get('function', 'the same composite')}",
             got="nothing",
             hint="Pass it again: load(path, source=…, score=…)",
         )

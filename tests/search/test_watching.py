@@ -109,7 +109,7 @@ def test_rows_may_be_a_list(library: np.ndarray) -> None:
     search = eow.Search(library, smooth, budget=60, update=Portfolio(operators=(Listing(), "blend")))
     search.run(progress=False)
     assert search.n_scored == 60 and not len(search.notices)
-    assert "listing" in set(search.tree.operator.tolist())
+    assert "listing" in set(search.results().operator)
 
 
 def broken(**changes: Any) -> Any:

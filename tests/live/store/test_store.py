@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -303,7 +304,16 @@ def test_a_forked_worker_that_outlives_the_program_does_not_hold_its_file(tmp_pa
     program.wait()
     try:
         os.kill(worker, 0)
-        WriterLock(path).release()
+        end = time.monotonic() + 10
+        while time.monotonic() < end:  # the worker may not have run yet since it was forked
+            try:
+                WriterLock(path).release()
+                break
+            except eow.FileInUseError:
+                time.sleep(0.05)
+        else:
+            raise AssertionError("the worker holds the file")
+        os.kill(worker, 0)
     finally:
         os.kill(worker, 9)
         program.stdout.close()
