@@ -24,7 +24,8 @@ from .killed_program import WORKERS, library, value_of
 
 PROGRAM = Path(__file__).with_name("killed_program.py")
 SLACK = 1.0
-"""Seconds that an answer may be on its way from a worker to the search's file."""
+"""Seconds that an answer may be on its way from a worker to the search's file, and that a pool may take to see a death
+and to end its other workers."""
 
 
 @dataclass
@@ -142,7 +143,7 @@ class Story:
         if before.program != after.program:
             return item in (ended[before.program].pending or ()) or (item in apart and after.program not in ended)
         kills = [kill.at for kill in self.kills if kill.pending is None and kill.program == after.program]
-        return any(before.begun <= at <= min(after.begun, before.ended + SLACK) for at in kills)
+        return any(before.begun - SLACK <= at <= min(after.begun, before.ended + SLACK) for at in kills)
 
 
 def _parent(worker: int) -> int | None:
