@@ -60,6 +60,9 @@ class EmbOptError(Exception):
         hint: What to do about it.
     """
 
+    expected: str | None = None
+    got: str = ""
+
     def __init__(
         self,
         what: str,
@@ -69,6 +72,8 @@ class EmbOptError(Exception):
         hint: str | None = None,
     ) -> None:
         super().__init__(_sentence(what, expected, got, hint))
+        if expected is not None:
+            self.expected, self.got = expected, str(got)
 
 
 class InputError(EmbOptError, ValueError):

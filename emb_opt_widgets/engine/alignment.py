@@ -1,24 +1,31 @@
-"""Answers that name their items, brought to them: frames and series are aligned by id, never by luck."""
+"""Answers that name their items, brought to them: frames, series and mappings are aligned by id, never by luck."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.engine.answers import to_array
 from emb_opt_widgets.errors import FunctionError
 from emb_opt_widgets.tables import Frame, frame_of
 
-__all__ = ["aligned", "answered"]
+__all__ = ["aligned", "answered", "names_items"]
+
+
+def names_items(value: Any) -> bool:
+    """Whether an answer may say which value is whose: a frame, a series, a mapping."""
+    return isinstance(value, Mapping) or frame_of(value) is not None
 
 
 def aligned(value: Any, ids: npt.NDArray[Any], name: str = "score") -> Any:
     """What a function answered for these items, in their order.
 
     A series, or a frame of one column (or with a column of that `name`), is brought into it by its index, or by its
-    column `id`. One whose index says nothing (0, 1, 2, … beside other ids) is taken as it stands. Anything else comes
-    back as it is.
+    column `id`; a mapping by its keys, or it holds columns, one of them of that `name`. One whose index
+    says nothing (0, 1, 2, … beside other ids) is taken as it stands. Anything else comes back as it is.
 
     Args:
         value: The answer.
@@ -30,7 +37,7 @@ def aligned(value: Any, ids: npt.NDArray[Any], name: str = "score") -> Any:
     """
     frame = frame_of(value)
     if frame is None:
-        return value
+        return _of_mapping(value, ids.tolist(), name) if isinstance(value, Mapping) else value
     order, column = _order(frame, ids, name), _column(frame, name)
     return column if order is None else [column[at] for at in order]
 
@@ -74,6 +81,29 @@ def _order(frame: Frame, ids: npt.NDArray[Any], name: str) -> list[int] | None:
             f"The {name}s name other items", expected=f"one {name} for each of {len(wanted)} ids", got=what
         )
     return [place[i] for i in wanted]
+
+
+def _of_mapping(value: Mapping[Any, Any], ids: list[int | str], name: str) -> Any:
+    """Its values by id, or its column, with the others as data; a mapping that is neither as it is."""
+    if value and len(value) == len(ids) and all(i in value for i in ids):
+        return [value[i] for i in ids]
+    columns = {key: to_array(column) for key, column in value.items()}
+    if name not in columns or {_length(column) for column in columns.values()} != {len(ids)}:
+        return value
+    column = columns.pop(name)
+    if not columns:
+        return column
+    return [{name: one, "data": {key: c[i] for key, c in columns.items()}} for i, one in enumerate(column)]
+
+
+def _length(column: Any) -> int:
+    """How many values a column has; -1: it is none."""
+    if isinstance(column, (str, bytes, Mapping)):
+        return -1
+    try:
+        return len(column)
+    except TypeError:
+        return -1
 
 
 def _column(frame: Frame, name: str) -> Any:

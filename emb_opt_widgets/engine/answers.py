@@ -7,14 +7,16 @@ stand in place of an item's value, as `asyncio.gather(…, return_exceptions=Tru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.errors import FunctionError, describe_error
+from emb_opt_widgets.tables import is_gap
 
 __all__ = ["Answer", "read_filter", "read_scores", "to_array"]
 
@@ -22,6 +24,7 @@ FILTER_INVALID = "filter response invalid"
 SCORE_INVALID = "score response invalid"
 SCORE_NULL = "null score"
 SCORE_NOT_FINITE = "non-finite score"
+_NO_BATCH = (str, bytes, bytearray, set, frozenset, Mapping)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,21 +64,61 @@ def to_array(value: Any) -> Any:
 
 def _rows(value: Any, n: int, name: str, wanted: str) -> list[Any] | npt.NDArray[Any]:
     value = to_array(value)
+    if isinstance(value, np.ma.MaskedArray):
+        value = _unmasked(value)
+    elif isinstance(value, Iterable) and not hasattr(value, "__array__") and not isinstance(value, _NO_BATCH):
+        value = value if isinstance(value, Sequence) else _listed(value, n, name, wanted)
     if not isinstance(value, (list, tuple)):
-        try:
-            value = np.asarray(value)
-        except Exception as error:
-            raise _wrong(name, wanted, type(value).__name__) from error
-        if value.ndim == 2 and value.shape[1] == 1:
-            value = value[:, 0]
-        if value.dtype.kind == "c":
-            raise _wrong(name, wanted, "complex numbers")
-        if value.ndim != 1:
-            got = "None" if value.dtype == object and value.ndim == 0 else f"an array of shape {value.shape}"
-            raise _wrong(name, wanted, got)
+        value = _array(value, name, wanted)
     if len(value) != n:
         raise _wrong(name, wanted, f"{len(value)} values")
     return list(value) if isinstance(value, tuple) else value
+
+
+def _listed(value: Iterable[Any], n: int, name: str, wanted: str) -> list[Any]:
+    """What can only be gone through, which may have no end."""
+    out = list(islice(value, n + 1))
+    if len(out) > n:
+        raise _wrong(name, wanted, f"a {type(value).__name__} of more than {n} values")
+    return out
+
+
+def _unmasked(value: Any) -> Any:
+    """A masked array with None where it is masked; one that masks nothing as an array."""
+    if value.ndim == 2 and value.shape[1] == 1:
+        value = value[:, 0]
+    return np.asarray(value) if value.ndim != 1 or not np.ma.getmaskarray(value).any() else value.tolist()
+
+
+def _array(value: Any, name: str, wanted: str) -> npt.NDArray[Any]:
+    """What is neither a list nor a tuple, as one column."""
+    if isinstance(value, _NO_BATCH):
+        raise _wrong(name, wanted, _named(value))
+    try:
+        array = np.asarray(value)
+    except Exception as error:
+        raise _wrong(name, wanted, type(value).__name__) from error
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.dtype.kind == "c":
+        raise _wrong(name, wanted, "complex numbers")
+    if array.dtype.kind in "mM":
+        raise _wrong(name, wanted, f"dates ({array.dtype})")
+    if array.ndim != 1:
+        plain = array.ndim == 0 and array.dtype == object
+        raise _wrong(name, wanted, _named(value) if plain else f"an array of shape {array.shape}")
+    return array
+
+
+def _named(value: Any) -> str:
+    """What came instead of a batch, in words."""
+    if value is None:
+        return "None"
+    if isinstance(value, Mapping):
+        return f"a {type(value).__name__} with the keys {', '.join(f'{key!r:.20}' for key in islice(value, 5))}"
+    if isinstance(value, (set, frozenset)):
+        return f"a {type(value).__name__}, which has no order"
+    return _kind(value)
 
 
 def _wrong(name: str, wanted: str, got: str) -> FunctionError:
@@ -85,6 +128,14 @@ def _wrong(name: str, wanted: str, got: str) -> FunctionError:
         got=got,
         hint="Return one value for each item of the batch, in the batch's order",
     )
+
+
+def _kind(value: Any) -> str:
+    """A value by its type and the beginning of its text, where it has one."""
+    try:
+        return f"a {type(value).__name__} ({value!r:.40})"
+    except Exception:
+        return f"a {type(value).__name__}"
 
 
 def _is_response(value: Any) -> bool:
@@ -106,14 +157,16 @@ def _valid(response: Any) -> bool:
 
 def _number(value: Any, name: str, wanted: str) -> float:
     value = to_array(value)
-    if value is None:
+    if is_gap(value):
         return float("nan")
-    if isinstance(value, (str, bytes)):
-        raise _wrong(name, wanted, f"a {type(value).__name__} ({value!r:.40})")
+    if isinstance(value, (str, bytes, complex, np.datetime64, np.timedelta64)):
+        raise _wrong(name, wanted, _kind(value))
     try:
         return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
     except (TypeError, ValueError) as error:
-        raise _wrong(name, wanted, f"a {type(value).__name__} ({value!r:.40})") from error
+        raise _wrong(name, wanted, _kind(value)) from error
 
 
 def read_scores(value: Any, n: int) -> Answer:
@@ -135,16 +188,16 @@ def read_scores(value: Any, n: int) -> Answer:
             if isinstance(row, BaseException):
                 values[i], errors[i] = np.nan, row
                 continue
-            if row is None or not _is_response(row):
+            if is_gap(row) or not _is_response(row):
                 values[i] = _number(row, "score", wanted)
-                if row is None:
+                if is_gap(row):
                     reasons[str(i)] = SCORE_NULL
                 continue
             score = _field(row, "score")
             values[i] = _number(score, "score", wanted)
             if not _valid(row):
                 values[i], reasons[str(i)] = np.nan, SCORE_INVALID
-            elif score is None:
+            elif is_gap(score):
                 reasons[str(i)] = SCORE_NULL
             if extra := _field(row, "data"):
                 data = data or [None] * n
@@ -180,6 +233,6 @@ def read_filter(value: Any, n: int, name: str = "filter") -> Answer:
             elif isinstance(row, (bool, np.bool_)) or (isinstance(row, (int, np.integer)) and row in (0, 1)):
                 values[i] = bool(row)
             else:
-                raise _wrong(name, wanted, f"a {type(row).__name__} ({row!r:.40})")
+                raise _wrong(name, wanted, _kind(row))
     reasons = {str(i): FILTER_INVALID for i in np.flatnonzero(~values)}
     return Answer(values, reasons, data, errors)

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.engine.alignment import aligned, answered
+from emb_opt_widgets.engine.alignment import aligned, answered, names_items
 from emb_opt_widgets.engine.answers import Answer
 from emb_opt_widgets.engine.backlog import Backlog, Batch, Pace
 from emb_opt_widgets.engine.calls import Answered, CallHealth, Calls, Halt, Opened, Outcome
@@ -45,7 +45,6 @@ from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.trouble import Trouble
 from emb_opt_widgets.errors import Fatal, FunctionError, RetryLater, StateError, WorkerDied, describe_error
 from emb_opt_widgets.executors import Call, Inline, Reply, Threads, Workers
-from emb_opt_widgets.tables import frame_of
 
 __all__ = ["Caller"]
 
@@ -361,7 +360,7 @@ class Caller:
 
     def _in_order(self, value: Any, batch: Batch) -> Any:
         """A frame or series in the order of the batch; anything else as it is."""
-        if frame_of(value) is None:
+        if not names_items(value):
             return value
         ids = self._gather(batch.rows).ids
         return answered(value, ids) if self._name == "score" else aligned(value, ids, self._name)

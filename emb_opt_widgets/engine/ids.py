@@ -3,17 +3,94 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.arrays import enlarged
-from emb_opt_widgets.engine.items import as_ids
+from emb_opt_widgets.errors import InputError
 
-__all__ = ["IdTable"]
-
+__all__ = ["IdTable", "as_ids"]
 
 _DENSE = 1 << 24
+_LARGEST = 2**63 - 1
+
+
+def as_ids(ids: Any) -> npt.NDArray[Any]:
+    """Item ids as one array: int64 where all are integers of its range, else an object array of `str` and `int`.
+
+    Args:
+        ids: `(n,)` whole numbers from -2**63 to 2**64 - 1, text, or UUIDs (each becomes its text).
+
+    Returns:
+        `(n,)` int64 or object array.
+
+    Raises:
+        InputError: An id is neither, is too large, or is text that no file can hold.
+    """
+    array = ids if isinstance(ids, np.ndarray) else None
+    if array is not None and array.ndim == 1 and array.dtype.kind in "iu":
+        large = array.dtype.itemsize == 8 and array.dtype.kind == "u" and len(array) and int(array.max()) > _LARGEST
+        return array.astype(object) if large else array.astype(np.int64, copy=False)
+    values = array.tolist() if array is not None else list(ids)
+    if any(type(v) not in (int, str) for v in values):
+        values = [_plain_id(v) for v in values]
+    if all(type(v) is int for v in values):
+        try:
+            return np.array(values, dtype=np.int64)
+        except OverflowError:
+            pass
+    _check_ids(values)
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def _plain_id(value: Any) -> int | str:
+    if isinstance(value, (np.integer, np.str_)):
+        value = value.item()
+    if isinstance(value, UUID):
+        return str(value)
+    if type(value) not in (int, str):
+        raise InputError(
+            "An item id has the wrong type",
+            expected="int or str (or a UUID)",
+            got="None" if value is None else f"{type(value).__name__} ({value!r:.60})",
+            hint="Give every item an integer or a string as its id",
+        )
+    plain: int | str = value
+    return plain
+
+
+def _check_ids(values: list[int | str]) -> None:
+    large = next((v for v in values if isinstance(v, int) and not -(2**63) <= v < 2**64), None)
+    if large is not None:
+        raise InputError(
+            "An item id is too large",
+            expected="whole numbers of at most 64 bits, from -2**63 to 2**64 - 1",
+            got=f"{large:#x}"[:60],
+            hint="Give such numbers as text: ids=[str(i) for i in ids]",
+        )
+    texts = [v for v in values if isinstance(v, str)]
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        broken = next(text for text in texts if not _is_whole(text))
+        raise InputError(
+            "An item id is no text that a file can hold",
+            expected="text without lone surrogates",
+            got=ascii(broken)[:60],
+            hint='Decode it as it was written, or replace them: text.encode("utf-8", "replace").decode()',
+        ) from None
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class IdTable:

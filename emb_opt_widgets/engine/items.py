@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.engine.ids import as_ids
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.tables import to_frame, write_csv
 
@@ -20,46 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Item", "Items", "Proposed", "as_ids", "concatenate"]
-
-Ids = npt.NDArray[Any]
-
-
-def as_ids(ids: Any) -> Ids:
-    """Item ids as one array: int64 where all are integers, else an object array of `str` and `int`.
-
-    Args:
-        ids: `(n,)` integers and/or strings.
-
-    Returns:
-        `(n,)` int64 or object array.
-
-    Raises:
-        InputError: An id is neither an integer nor a string.
-    """
-    array = ids if isinstance(ids, np.ndarray) else None
-    if array is not None and array.ndim == 1 and array.dtype.kind in "iu":
-        return array.astype(np.int64, copy=False)
-    values = array.tolist() if array is not None else list(ids)
-    if any(isinstance(v, (np.integer, np.str_)) for v in values):
-        values = [v.item() if isinstance(v, (np.integer, np.str_)) else v for v in values]
-    if all(type(v) is int for v in values):
-        try:
-            return np.array(values, dtype=np.int64)
-        except OverflowError:
-            raise InputError(
-                "An item id is too large", expected="whole numbers of at most 64 bits", got=max(values, key=abs)
-            ) from None
-    wrong = next((v for v in values if type(v) not in (int, str)), None)
-    if wrong is not None:
-        raise InputError(
-            "An item id has the wrong type",
-            expected="int or str",
-            got=f"{type(wrong).__name__} ({wrong!r:.60})",
-            hint="Give every item an integer or a string as its id",
-        )
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out
 
 
 class Item:

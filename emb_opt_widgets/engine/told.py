@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,23 +80,27 @@ def _told(ids: npt.NDArray[Any], single: bool, scores: Any, noise: Any) -> Told:
             got=f"more than once: {', '.join(twice[:5])}",
             hint="Tell each measurement of an item by a call of its own, or their mean",
         )
+    alone = single and (np.ndim(scores) == 0 or isinstance(scores, Mapping))
     try:
-        answer = read_scores(aligned([scores] if single and np.ndim(scores) == 0 else scores, ids), len(ids)).in_words(
-            "score"
-        )
+        answer = read_scores(_aligned([scores] if alone else scores, ids, "score"), len(ids)).in_words("score")
     except FunctionError as error:
-        raise InputError("The scores told cannot be used", expected=f"{len(ids)} scores", got=str(error)) from None
+        hint = "Give one score for each item, in their order, or a series with their ids as its index"
+        raise InputError("The scores told cannot be used", expected=error.expected, got=error.got, hint=hint) from None
     return Told(ids, answer, None if noise is None else _noise(noise, ids))
+
+
+def _aligned(told: Any, ids: npt.NDArray[Any], name: str) -> Any:
+    try:
+        return aligned(told, ids, name)
+    except FunctionError as error:
+        raise InputError(str(error)) from None
 
 
 def _noise(noise: Any, ids: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     n = len(ids)
     values = np.full(n, float(noise)) if isinstance(noise, (int, float, np.number)) else None
     if values is None:
-        try:
-            values = numbers(to_array(aligned(noise, ids, "noise")), "noise")
-        except FunctionError as error:
-            raise InputError("The noise told cannot be used", expected=f"{n} numbers", got=str(error)) from None
+        values = numbers(to_array(_aligned(noise, ids, "noise")), "noise")
     if values.shape != (n,):
         raise InputError("The noise told cannot be used", expected=f"one number, or {n}", got=f"shape {values.shape}")
     if (values < 0).any() or np.isinf(values).any():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from emb_opt_widgets.report.data import Report, collect, happenings
+from emb_opt_widgets.tables import writing
 
 __all__ = ["Report", "search_summary", "write_page", "write_report"]
 
@@ -36,17 +37,11 @@ def write_page(report: Report, path: str | Path) -> Path:
     Raises:
         FileError: It cannot be written.
     """
-    from emb_opt_widgets.errors import FileError
     from emb_opt_widgets.report.html import page
 
     out = Path(path)
-    try:
+    with writing(out):
         out.write_text(page(report), encoding="utf-8")
-    except OSError as error:
-        raise FileError(
-            f"The report cannot be written to {out} ({error.strerror})",
-            hint="Check that its folder is there and can be written to",
-        ) from error
     return out
 
 

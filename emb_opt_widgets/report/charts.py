@@ -14,10 +14,12 @@ import numpy.typing as npt
 
 from emb_opt_widgets.report.data import Happening, finite_range
 from emb_opt_widgets.report.layout import TreeColumns, places
+from emb_opt_widgets.report.scale import Scale, labels, scale_of, ticks
+from emb_opt_widgets.report.scale import mean as average
 from emb_opt_widgets.report.style import SHADES
 from emb_opt_widgets.report.text import number, safe
 
-__all__ = ["histogram", "score_legend", "ticks", "trace", "tree"]
+__all__ = ["histogram", "score_legend", "trace", "tree"]
 
 Float64 = npt.NDArray[np.float64]
 _MARKS = 2_400
@@ -39,7 +41,7 @@ def _shade(values: Float64, sign: float) -> npt.NDArray[np.int64]:
         return out
     fine = np.isfinite(values)
     low, high = span
-    part = (values[fine] - low) / (high - low) if high > low else np.ones(int(fine.sum()))
+    part = np.ones(int(fine.sum())) if high == low else Scale(low, high).part(values[fine])
     part = part if sign > 0 or high == low else 1 - part
     out[fine] = np.minimum((part * SHADES).astype(np.int64), SHADES - 1)
     return out
@@ -51,9 +53,9 @@ def score_legend(columns: TreeColumns, sign: float) -> str:
     if span is None:
         return ""
     low, high = span if sign > 0 else span[::-1]
-    return (
-        f'<span class="legend" title="a query’s best score">{safe(number(low, 4))}<i></i>{safe(number(high, 4))}</span>'
-    )
+    digits = 4 if low == high or number(low, 4) != number(high, 4) else 17
+    ends = (safe(number(end, digits)) for end in (low, high))
+    return f'<span class="legend" title="a query’s best score">{"<i></i>".join(ends)}</span>'
 
 
 def tree(columns: TreeColumns, sign: float, best_node: int, width: float = 620.0, height: float = 345.0) -> str:
@@ -213,17 +215,6 @@ def _nice_step(total: float, most: int) -> int:
     return step
 
 
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers within a range."""
-    span = high - low
-    if not span > 0 or not np.isfinite(span):
-        return [low]
-    step = 10.0 ** np.floor(np.log10(span / most))
-    step = next((step * m for m in (1, 2, 5, 10) if span / (step * m) <= most), step * 10)
-    ticks = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
-    return [float(round(t, 12)) for t in ticks.tolist()]
-
-
 def trace(
     scores: Float64, sign: float, marks: Sequence[Happening] = (), width: float = 290.0, height: float = 150.0
 ) -> str:
@@ -243,21 +234,21 @@ def trace(
     gains = np.where(np.isfinite(scores), scores * sign, -np.inf)
     best = np.maximum.accumulate(gains) * sign
     at, mean = _moving_mean(scores)
-    low, high = finite_range(np.concatenate([best[np.isfinite(best)], mean])) or span
-    if low == high:
-        low, high = low - 0.5, high + 0.5
+    scale = scale_of(*(finite_range(np.concatenate([best[np.isfinite(best)], mean])) or span))
     left, right, top, bottom = 36.0, width - 8, 16.0, height - 20
 
     def sx(call: float) -> float:
         return left + (right - left) * (call / max(n, 1))
 
     def sy(value: float) -> float:
-        return bottom - (bottom - top) * (value - low) / (high - low)
+        return bottom - (bottom - top) * float(scale.part(value))
 
-    body = []
-    for tick in ticks(low, high, 4):
+    marked = ticks(scale.low, scale.high, 4)
+    texts, base = labels(marked)
+    body = [f'<text x="2" y="{top - 6:g}">{safe(base)}</text>'] if base else []
+    for tick, text in zip(marked, texts):
         body.append(f'<path class="grid" d="M{left:g} {sy(tick):.4g}H{right:g}"/>')
-        body.append(f'<text x="{left - 5:g}" y="{sy(tick) + 3.5:.4g}" class="end">{safe(number(tick))}</text>')
+        body.append(f'<text x="{left - 5:g}" y="{sy(tick) + 3.5:.4g}" class="end">{safe(text)}</text>')
     for tick in ticks(0, n, 4):
         body.append(f'<text x="{sx(tick):.4g}" y="{height - 5:g}" class="mid">{safe(number(tick))}</text>')
     line = "".join(f"{'L' if i else 'M'}{sx(c):.4g} {sy(v):.4g}" for i, (c, v) in enumerate(zip(at, mean)))
@@ -272,11 +263,11 @@ def _moving_mean(scores: Float64) -> tuple[list[float], list[float]]:
     fine = np.flatnonzero(np.isfinite(scores))
     blocks = np.array_split(fine, min(160, max(1, len(fine) // 4)))
     blocks = [b for b in blocks if len(b)]
-    return [float(b.mean()) + 1 for b in blocks], [float(scores[b].mean()) for b in blocks]
+    return [float(b.mean()) + 1 for b in blocks], [average(scores[b]) for b in blocks]
 
 
 def _steps(best: Float64, sx: Any, sy: Any) -> str:
-    changes = np.flatnonzero(np.diff(best, prepend=np.nan) != 0)
+    changes = np.flatnonzero(best != np.concatenate([[np.nan], best[:-1]]))
     changes = changes[np.isfinite(best[changes])]
     if len(changes) > 1000:
         changes = changes[np.unique(np.linspace(0, len(changes) - 1, 1000).astype(int))]
@@ -314,12 +305,9 @@ def histogram(scores: Float64, width: float = 290.0, height: float = 150.0, bins
     label = "Histogram of scores"
     if span is None:
         return _svg(width, 60, label, [f'<text x="{width / 2}" y="34" class="mid">No scores yet</text>'], "bars")
-    low, high = span
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    late = scores[len(scores) - len(scores) // 4 :]
-    whole, _ = np.histogram(scores[np.isfinite(scores)], bins, (low, high))
-    part, _ = np.histogram(late[np.isfinite(late)], bins, (low, high))
+    scale = scale_of(*span)
+    whole = scale.counts(scores, bins)
+    part = scale.counts(scores[len(scores) - len(scores) // 4 :], bins)
     left, right, top, bottom = 8.0, width - 8, 8.0, height - 20
     wide = (right - left) / bins
     tall = (bottom - top) / max(1, int(whole.max()))
@@ -333,8 +321,12 @@ def histogram(scores: Float64, width: float = 290.0, height: float = 150.0, bins
         return f'<path class="{kind}" d="{d}"/>' if d else ""
 
     body = [bars(whole, "bar"), bars(part, "late")]
-    for tick in ticks(low, high):
-        at = left + (right - left) * (tick - low) / (high - low)
+    marked = ticks(scale.low, scale.high)
+    texts, base = labels(marked)
+    if base:
+        body.append(f'<text x="2" y="{top + 2:g}">{safe(base)}</text>')
+    for tick, text in zip(marked, texts):
+        at = left + (right - left) * float(scale.part(tick))
         kind = "mid" if 14 < at < width - 14 else "start" if at <= 14 else "end"
-        body.append(f'<text x="{at:.4g}" y="{height - 5:g}" class="{kind}">{safe(number(tick))}</text>')
+        body.append(f'<text x="{at:.4g}" y="{height - 5:g}" class="{kind}">{safe(text)}</text>')
     return _svg(width, height, label, body, "bars")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -243,5 +242,4 @@ def finite_range(values: Any) -> tuple[float, float] | None:
     array = array[np.isfinite(array)]
     if not len(array):
         return None
-    low, high = float(array.min()), float(array.max())
-    return (low, high) if math.isfinite(high - low) else (low / 2, high / 2)
+    return float(array.min()), float(array.max())

@@ -107,7 +107,8 @@ def reconciled(
     unknown = len(prints) < len(measured) or (not len(measured) and "head" in differing)
     if hard or (differing and unknown):
         raise _another(state.source, now, differing)
-    missing = np.flatnonzero(np.isin(state.ids.take(np.arange(len(state.ids))), list(gone))) if gone else measured[:0]
+    ids = state.ids.take(np.arange(len(state.ids))).tolist() if gone else []
+    missing = np.array([row for row, item_id in enumerate(ids) if item_id in gone], np.intp)
     if len(missing):
         missing = missing[state.items["status"][missing] != ItemStatus.DROPPED]
     changed = _changed(state, prints, set(missing.tolist()))

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Item, Items
-from emb_opt_widgets.errors import MissingDependencyError
-from emb_opt_widgets.tables import to_frame, write_csv, writing
+from emb_opt_widgets.tables import to_frame, write_csv, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,15 +228,8 @@ class Results:
         return to_frame(self.columns())
 
     def to_parquet(self, path: str | Path) -> None:
-        """Write a Parquet file."""
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-        except ImportError as error:
-            raise MissingDependencyError("to_parquet() needs pyarrow", hint="pip install pyarrow") from error
-        columns = {name: _arrow(column) for name, column in self.columns().items()}
-        with writing(path):
-            pq.write_table(pa.table(columns), str(path))
+        """Write a Parquet file. Dates stay dates; a column of several kinds becomes text."""
+        write_parquet(self.columns(), path)
 
     def to_csv(self, path: str | Path) -> None:
         """Write a CSV file, UTF-8. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
@@ -355,14 +347,3 @@ class QueryTree:
         status = list(self._columns["status"])
         counts = ", ".join(f"{status.count(s)} {s}" for s in dict.fromkeys(status))
         return f"QueryTree: {len(self)} queries ({counts})"
-
-
-def _arrow(column: Any) -> Any:
-    import pyarrow as pa
-
-    values = column.tolist() if isinstance(column, np.ndarray) else list(column)
-    values = [v.encode("utf-8", "backslashreplace").decode() if isinstance(v, str) else v for v in values]
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return pa.array([None if v is None else str(v) for v in values])

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
@@ -245,10 +246,12 @@ def describe_queries(queries: Any, source: BoundSource) -> dict[str, Any]:
         raise wrong
     try:
         array = np.asarray(to_array(queries))
+        if array.ndim == 1 and isinstance(queries, (list, tuple)):
+            array = np.asarray(queries, object)
     except ValueError:
         raise wrong from None
     if array.ndim == 1 and array.size and array.dtype.kind in "iuUO":
-        if not all(isinstance(value, (int, str, np.integer)) for value in array):
+        if not all(isinstance(value, (int, str, np.integer, UUID)) for value in array):
             raise wrong
         ids = as_ids(array)
         source.fetch(ids)

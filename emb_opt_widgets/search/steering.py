@@ -55,6 +55,7 @@ class Steering(Lifecycle[SearchRun]):
         run = self._run
         if node is not None:
             check_node(run.state, node)
+        item = None if item is None else as_ids([item]).tolist()[0]
         vector = None if embedding is None else np.asarray(embedding, np.float64)
         plain = {
             "node": None if node is None else int(node),
@@ -74,7 +75,7 @@ class Steering(Lifecycle[SearchRun]):
         """
         if bool(nodes) == bool(items):
             raise InputError("branch needs nodes or items", expected="one of both", got="both" if nodes else "none")
-        return self._queue("branch", self._nodes(nodes) if nodes else {"items": list(items)}, asked)
+        return self._queue("branch", self._nodes(nodes) if nodes else {"items": as_ids(items).tolist()}, asked)
 
     def prune_node(self, nodes: Sequence[int], subtree: bool = True, asked: Asked = PERSON) -> Done:
         """Make nodes, and with `subtree` all below them, inactive."""

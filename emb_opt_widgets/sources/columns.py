@@ -14,6 +14,7 @@ import numpy.typing as npt
 from emb_opt_widgets.engine.items import Items, as_ids
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.sources.checks import unknown_id
+from emb_opt_widgets.tables import values_of
 
 __all__ = ["Columns", "IdTable"]
 
@@ -93,7 +94,7 @@ class IdTable:
             found = [self._rows.get(value, -1) for value in wanted.tolist()]
             rows = np.array(found, dtype=np.int64)
         elif wanted.dtype != np.int64:
-            raise self._unknown(next(v for v in wanted if isinstance(v, str)))
+            raise self._unknown(next(v for v in wanted if isinstance(v, str) or v > 2**63 - 1))
         elif self._sorted is not None and self._order is not None:
             place = np.minimum(np.searchsorted(self._sorted, wanted), self.n - 1)
             rows = np.where(self._sorted[place] == wanted, self._order[place], -1)
@@ -170,7 +171,9 @@ def _named(data: Any) -> list[tuple[Any, Any]]:
 
 
 def _column(name: str, values: Any, n: int) -> Any:
-    if hasattr(values, "to_numpy"):
+    if hasattr(values, "isna"):
+        values = values_of(values)
+    elif hasattr(values, "to_numpy"):
         values = values.to_numpy()
     elif isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
         values = np.asarray(values)

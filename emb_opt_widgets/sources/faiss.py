@@ -113,6 +113,13 @@ class FaissSource:
         self._cutoff = distance_cutoff
         self._reader, self._labels = _readable(self._faiss, index)
         self._read_by_label = self._reader is index
+        if self._labels is not None and (self._labels == -1).any():
+            raise InputError(
+                "The index holds a vector under the id -1",
+                expected="other ids: faiss means by -1 that nothing was found",
+                got="-1",
+                hint="Add it again under another id, with add_with_ids",
+            )
         given = self._labels if ids is None else ids
         self._columns = Columns(self._n, given, items, data)
         self._places = IdTable(self._n, self._labels)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.report.charts import ticks
+from emb_opt_widgets.report.scale import ticks
 from emb_opt_widgets.report.style import NOTEBOOK
 from emb_opt_widgets.report.text import number, safe
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import traitlets
 
-from emb_opt_widgets.report.charts import ticks
+from emb_opt_widgets.report.scale import ticks
 from emb_opt_widgets.widgets.bins import bins_of
 from emb_opt_widgets.widgets.chart import GHOST, SELECTED, Chart, axes, figure, update
 

@@ -8,7 +8,7 @@ import bqplot
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.report.charts import ticks
+from emb_opt_widgets.report.scale import ticks
 from emb_opt_widgets.widgets.chart import ACCENT, GHOST, SELECTED, Chart, axes, figure, update
 from emb_opt_widgets.widgets.curve import Curve, best_so_far, round_means
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -113,7 +114,14 @@ def test_a_batch_that_hangs_is_left_behind_without_an_executor(library: np.ndarr
         (lambda i: np.zeros(len(i) + 1), "values"),
         (lambda i: 1.0, "shape ()"),
         (lambda i: None, "None"),
-        (lambda i: "high", "shape ()"),
+        (lambda i: "high", "a str ('high')"),
+        (lambda i: {"valid": True}, "a dict with the keys 'valid'"),
+        (lambda i: set(i.ids.tolist()), "a set, which has no order"),
+        (lambda i: itertools.count(), "a count of more than"),
+        (lambda i: np.array(["2020-01-01"] * len(i), "datetime64[ns]"), "dates (datetime64[ns])"),
+        (lambda i: [np.datetime64("2020-01-01")] * len(i), "a datetime64"),
+        (lambda i: b"\x00" * len(i), "a bytes"),
+        (lambda i: np.ma.masked_array(np.zeros((len(i), 2))), "shape"),
         (lambda i: ["high"] * len(i), "a str"),
         (lambda i: np.zeros((len(i), 2)), "shape"),
         (lambda i: [[1, 2]] * len(i), "a list"),

@@ -60,7 +60,7 @@ class ItemIds:
         if self._table is not None:
             return self._table.rows(ids).astype(np.int64)
         if ids.dtype == object:
-            ids = np.array([i if isinstance(i, int) else -1 for i in ids.tolist()], np.int64)
+            ids = np.array([i if isinstance(i, int) and i < self._n else -1 for i in ids.tolist()], np.int64)
         out: npt.NDArray[np.int64] = np.where((ids >= 0) & (ids < self._n), ids, -1)
         return out
 
