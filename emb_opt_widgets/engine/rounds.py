@@ -21,6 +21,7 @@ from emb_opt_widgets.engine.caller import Caller
 from emb_opt_widgets.engine.calls import Answered, Halt
 from emb_opt_widgets.engine.costs import Pricing, overspent
 from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.limits import limited, too_many
 from emb_opt_widgets.engine.protocols import Choose, Closes, Prune, Update
 from emb_opt_widgets.engine.queries import Choice, Proposals
 from emb_opt_widgets.engine.state import State
@@ -187,7 +188,10 @@ def propose(state: State, parts: Parts) -> ev.QueriesMade:
     queries = queries_of(state, state.frontier(), parts.gather.light)
     with failing_as("update"):
         made = parts.update.propose(queries, parts.view(state))
-    return proposals_event(state, made)
+    kept = limited(made, state) if isinstance(made, Proposals) else made
+    if kept is not made:
+        parts.notify(too_many(len(kept)))
+    return proposals_event(state, kept)
 
 
 def exhausted(state: State, parts: Parts) -> ev.Finished | ev.Paused:

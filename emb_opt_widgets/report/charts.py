@@ -24,6 +24,7 @@ __all__ = ["histogram", "score_legend", "trace", "tree"]
 Float64 = npt.NDArray[np.float64]
 _MARKS = 2_400
 _LABELS = 12
+_LETTER = 5.6
 
 
 def _svg(width: float, height: float, label: str, body: Sequence[str], kind: str) -> str:
@@ -235,7 +236,9 @@ def trace(
     best = np.maximum.accumulate(gains) * sign
     at, mean = _moving_mean(scores)
     scale = scale_of(*(finite_range(np.concatenate([best[np.isfinite(best)], mean])) or span))
-    left, right, top, bottom = 36.0, width - 8, 16.0, height - 20
+    marked = ticks(scale.low, scale.high, 4)
+    texts, base = labels(marked)
+    left, right, top, bottom = max(36.0, 10 + _LETTER * max(map(len, texts))), width - 8, 16.0, height - 20
 
     def sx(call: float) -> float:
         return left + (right - left) * (call / max(n, 1))
@@ -243,8 +246,6 @@ def trace(
     def sy(value: float) -> float:
         return bottom - (bottom - top) * float(scale.part(value))
 
-    marked = ticks(scale.low, scale.high, 4)
-    texts, base = labels(marked)
     body = [f'<text x="2" y="{top - 6:g}">{safe(base)}</text>'] if base else []
     for tick, text in zip(marked, texts):
         body.append(f'<path class="grid" d="M{left:g} {sy(tick):.4g}H{right:g}"/>')
@@ -327,6 +328,7 @@ def histogram(scores: Float64, width: float = 290.0, height: float = 150.0, bins
         body.append(f'<text x="2" y="{top + 2:g}">{safe(base)}</text>')
     for tick, text in zip(marked, texts):
         at = left + (right - left) * float(scale.part(tick))
-        kind = "mid" if 14 < at < width - 14 else "start" if at <= 14 else "end"
+        half = max(14.0, _LETTER * len(text) / 2)
+        kind = "mid" if half < at < width - half else "start" if at <= half else "end"
         body.append(f'<text x="{at:.4g}" y="{height - 5:g}" class="{kind}">{safe(text)}</text>')
     return _svg(width, height, label, body, "bars")

@@ -14,6 +14,7 @@ from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import Calls
 from emb_opt_widgets.engine.costs import Cost, amount, describe_cost, describe_noise
 from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.limits import MAX_QUERIES
 from emb_opt_widgets.engine.protocols import (
     Direction,
     FilterFunction,
@@ -96,6 +97,8 @@ class Search:
             more than once). None: exact, unless `tell` says otherwise.
         cost: What the budget counts: `eow.Cost(by=…, unit=…)`. None: calls.
         until: Other endings: `eow.Until(score=…, no_better_for=…, seconds=…)`.
+        max_queries: Queries that look in one round at most; of more than that, those that come of the best queries
+            go on, and a notice says so. None: no limit.
         path: The search's file, made anew. None: in memory.
         name: For people.
 
@@ -127,6 +130,7 @@ class Search:
         noise: float | str | None = None,
         cost: Cost | None = None,
         until: Until | None = None,
+        max_queries: int | None = MAX_QUERIES,
         path: str | Path | None = None,
         name: str | None = None,
     ) -> None:
@@ -149,6 +153,8 @@ class Search:
         config["name"] = "search" if name is None else str(name)
         more = {"cost": priced, "noise": describe_noise(noise, bound), "until": describe_until(until)}
         config.update((key, value) for key, value in more.items() if value is not None)
+        if max_queries != MAX_QUERIES:
+            config["max_queries"] = whole_number("max_queries", max_queries, 1, optional=True)
         before = known_events(known, bound)
         created = ev.Created(config, bound.fingerprint(), whole_number("seed", seed, 0) or 0)
         store: Store = MemoryStore() if path is None else SQLiteStore(path, create=True)
