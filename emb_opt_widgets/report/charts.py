@@ -24,7 +24,7 @@ __all__ = ["histogram", "score_legend", "trace", "tree"]
 Float64 = npt.NDArray[np.float64]
 _MARKS = 2_400
 _LABELS = 12
-_LETTER = 5.6
+_LETTER = 7.2
 
 
 def _svg(width: float, height: float, label: str, body: Sequence[str], kind: str) -> str:

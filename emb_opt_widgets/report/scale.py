@@ -94,4 +94,4 @@ def mean(values: Float64) -> float:
     """The mean of `(n,)` finite values, n > 0, however large they are."""
     with np.errstate(over="ignore", invalid="ignore"):
         plain = float(values.mean())
-    return plain if math.isfinite(plain) else float((values / len(values)).sum())
+        return plain if math.isfinite(plain) else float(np.nan_to_num((values / len(values)).sum()))

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bins", "bins_of"]
+__all__ = ["Bins", "bins_of", "drawn"]
 
 _MOST = 48
 _FINEST = 1e-6
 _LARGEST = 1e300
+_SMALLEST = 1e-290
 _SIDES = np.array([0.04, 0.04, 0.96, 0.96])
 _UP = np.array([0, 1, 1, 0], np.float32)
 _STEPS = (1.0, 2.0, 5.0)
@@ -45,16 +46,25 @@ class Bins:
         """Where the last bin ends."""
         return (self.first + self.count) * self.width
 
-    def outline(self, heights: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def outline(self, heights: npt.ArrayLike) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.float32]]:
         """`(4 count,)` x and y of a line around bars of these heights, a little apart, that stand on 0."""
         edges = (self.first + np.arange(self.count)[:, None] + _SIDES) * self.width
         tall = np.asarray(heights, np.float32)[:, None] * _UP
-        return edges.ravel().astype(np.float32), tall.ravel()
+        return drawn(edges.ravel()), tall.ravel()
 
     def counts(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """`(count,)` how many of `(n,)` finite values fall where; the outermost bins take what lies outside."""
         place = np.floor(values / self.width) - self.first
         return np.bincount(np.clip(place, 0, self.count - 1).astype(np.int64), minlength=self.count)
+
+
+def drawn(values: npt.NDArray[np.float64]) -> npt.NDArray[np.floating]:
+    """Coordinates as pages are sent them: as float32 where nothing that shows is lost by that."""
+    span = float(np.ptp(values * 0.5)) if len(values) else 0.0
+    size = float(np.abs(values).max(initial=0.0))
+    if size < 1e37 and (size == 0.0 or (span > 1e-30 and span > size * 1e-5) or (span == 0.0 and size > 1e-30)):
+        return values.astype(np.float32)
+    return values
 
 
 def bins_of(values: npt.NDArray[np.float64]) -> Bins:
@@ -63,8 +73,9 @@ def bins_of(values: npt.NDArray[np.float64]) -> Bins:
     Args:
         values: `(n,)` finite, n > 0.
     """
-    low, high = max(float(values.min()), -_LARGEST), min(float(values.max()), _LARGEST)
-    finest = max((high - low) / _MOST, max(abs(low), abs(high)) * _FINEST) or 1.0
+    low, high = np.clip([values.min(), values.max()], -_LARGEST, _LARGEST).tolist()
+    finest = max((high - low) / _MOST, max(abs(low), abs(high)) * _FINEST)
+    finest = finest if finest > _SMALLEST else 1.0
     power = math.floor(math.log10(finest))
     for width in (step * 10.0**scale for scale in (power, power + 1) for step in _STEPS):
         bins = _covering(low, high, width)

@@ -55,7 +55,10 @@ def round_means(scores: Float64, rounds: npt.NDArray[np.int64]) -> Curve:
         return Curve(np.empty(0), np.empty(0))
     starts = np.flatnonzero(np.diff(rounds[fine], prepend=-1))
     counts = np.diff(np.append(starts, len(fine)))
-    means: Float64 = np.add.reduceat(scores[fine], starts) / counts
+    with np.errstate(over="ignore", invalid="ignore"):
+        means: Float64 = np.add.reduceat(scores[fine], starts) / counts
+        if not np.isfinite(means).all():
+            means = np.nan_to_num(np.add.reduceat(scores[fine] / np.repeat(counts, counts), starts))
     ends: Float64 = fine[starts + counts - 1].astype(np.float64) + 1.0
     kept = thinned(np.arange(len(means)))
     return Curve(ends[kept], means[kept])

@@ -8,7 +8,8 @@ import bqplot
 import numpy as np
 import numpy.typing as npt
 
-from emb_opt_widgets.report.scale import ticks
+from emb_opt_widgets.report.scale import scale_of, ticks
+from emb_opt_widgets.widgets.bins import drawn
 from emb_opt_widgets.widgets.chart import ACCENT, GHOST, SELECTED, Chart, axes, figure, update
 from emb_opt_widgets.widgets.curve import Curve, best_so_far, round_means
 
@@ -17,6 +18,7 @@ __all__ = ["ScoreTrace"]
 _MARKED = ("branch", "prune", "restore", "set", "undo", "redo")
 _MOST_MARKS = 200
 _LABEL_EVERY = 0.14
+_LARGEST = 1e300
 
 
 class ScoreTrace(Chart):
@@ -65,11 +67,11 @@ class ScoreTrace(Chart):
                 self._means: _points(means),
                 self._marks: {
                     "x": np.repeat(calls[:, None], 2, axis=1),
-                    "y": np.tile(np.array([low, high], np.float32), (len(calls), 1)),
+                    "y": np.tile(drawn(np.array([low, high])), (len(calls), 1)),
                 },
                 self._words: {
                     "x": np.array([call for call, _ in shown] or [0], np.float32),
-                    "y": np.full(max(1, len(shown)), high - 0.05 * (high - low), np.float32),
+                    "y": np.full(max(1, len(shown)), high - 0.05 * (high - low)),
                     "text": np.array([word for _, word in shown] or [""]),
                 },
             }
@@ -97,14 +99,18 @@ class ScoreTrace(Chart):
         return found[-_MOST_MARKS:]
 
 
-def _points(curve: Curve) -> dict[str, npt.NDArray[np.float32]]:
-    return {"x": curve.x.astype(np.float32), "y": curve.y.astype(np.float32)}
+def _points(curve: Curve) -> dict[str, npt.NDArray[np.floating]]:
+    return {"x": curve.x.astype(np.float32), "y": drawn(np.clip(curve.y, -_LARGEST, _LARGEST))}
 
 
 def _span(*values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """A range that holds all values, with a little room."""
     whole = np.concatenate(values)
-    low, high = float(whole.min()), float(whole.max())
+    scale = scale_of(*np.clip([whole.min(), whole.max()], -_LARGEST, _LARGEST).tolist())
+    if whole.min() == whole.max():
+        low = high = scale.low * 0.5 + scale.high * 0.5
+    else:
+        low, high = scale.low, scale.high
     room = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
     return low - room, high + 3.5 * room
 

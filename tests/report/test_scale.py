@@ -42,8 +42,8 @@ def checked(svg: str) -> None:
     for text in re.findall(r"<text[^>]*>", svg):
         assert -1 <= float(re.search(r' y="([^"]*)"', text)[1]) <= height  # type: ignore[index]
     for start, kind, label in re.findall(r'<text x="([^"]*)"[^>]*?class="(\w+)">([^<]+)</text>', svg):
-        wide = {"end": 1.0, "mid": 0.5, "start": 0.0}[kind] * 5.5 * len(label)
-        assert float(start) - wide >= -8, label
+        wide = {"end": 1.0, "mid": 0.5, "start": 0.0}[kind] * 7.0 * len(label)
+        assert float(start) - wide >= -1, label
     assert all(len(label) <= 11 or label.startswith("from ") for label in re.findall(r">([^<]+)</text>", svg))
 
 

@@ -10,6 +10,8 @@ import emb_opt_widgets as eow
 from emb_opt_widgets import widgets
 from emb_opt_widgets.widgets.feed import Feed
 
+from ..report.test_scale import EXTREME
+
 pytestmark = pytest.mark.usefixtures("built")
 
 
@@ -134,6 +136,25 @@ def test_scores_that_failed_are_left_out(library, monkeypatch):
     assert np.isfinite(both[1]._best.y).all() and both[1]._best.x[-1] == 90
     for chart in both:
         chart.close()
+
+
+@pytest.mark.parametrize("kind", EXTREME)
+def test_scores_of_any_size_are_drawn(kind, library, monkeypatch):
+    values = EXTREME[kind]
+    search = eow.Search(library[:60], lambda items: values[items.ids], k=8, queries=4, update=eow.RLUpdate((0.1,)))
+    page = Page(search, monkeypatch)
+    search.run(rounds=3, progress=False)
+    histogram, trace = widgets.ScoreHistogram(search), widgets.ScoreTrace(search)
+    page.beat()
+    assert bars(histogram._all).sum() == len(scored(search)[0])
+    for chart, lines in ((histogram, [histogram._all]), (trace, [trace._best, trace._means])):
+        for scale in (chart._x, chart._y):
+            assert np.isfinite([scale.min, scale.max, scale.max - scale.min]).all() and scale.min < scale.max
+        assert all(np.isfinite(line.x).all() and np.isfinite(line.y).all() for line in lines)
+        assert all(np.isfinite(axis.tick_values).all() and len(axis.tick_values) for axis in chart._axes)
+    assert (np.diff(histogram._all.x.reshape(-1, 4)[:, [0, 3]], axis=1) > 0).all()
+    assert trace._y.min <= trace._best.y.min() <= trace._best.y.max() <= trace._y.max
+    Feed.of(search).close()
 
 
 def test_commands_are_marked_where_they_were_given(search, page, monkeypatch):

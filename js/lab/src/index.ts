@@ -252,13 +252,23 @@ function addStatus(parts: Parts, statusBar: IStatusBar): void {
 
 function addNotices(parts: Parts): void {
   const { trans, searches } = parts;
+  let shown = { id: "", ended: 0 };
   searches.ended.connect((_, { key, record }) => {
     const told = parts.preferences.notifications;
     const failed = record.status === "failed";
     if (told === "none" || (told === "failures" && !failed)) return;
     const actions: Notification.IAction[] = [{ label: trans.__("Show"), callback: () => void reveal(parts, key) }];
-    if (failed) Notification.error(trans.__("%1 failed: %2", record.name, record.reason), { actions, autoClose: false });
-    else Notification.success(trans.__("%1 ended. %2", record.name, record.reason), { actions, autoClose: 8000 });
+    if (failed) {
+      Notification.error(trans.__("%1 failed: %2", record.name, record.reason), { actions, autoClose: false });
+      return;
+    }
+    const one = trans.__("%1 ended. %2", record.name, record.reason);
+    const message = trans.__("%1 searches ended, the last: %2", shown.ended + 1, one);
+    if (Notification.manager.has(shown.id) && Notification.update({ id: shown.id, message, actions, autoClose: 8000 })) {
+      shown.ended += 1;
+    } else {
+      shown = { id: Notification.success(one, { actions, autoClose: 8000 }), ended: 1 };
+    }
   });
 }
 
