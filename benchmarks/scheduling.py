@@ -48,7 +48,8 @@ class Slow:
 
     def __call__(self, items: Items) -> npt.NDArray[np.float64]:
         time.sleep(float(self.seconds[items.ids].sum()))
-        return self.scores[items.ids]
+        out: npt.NDArray[np.float64] = self.scores[items.ids]
+        return out
 
 
 def measure_scheduling(quick: bool = False, say: Callable[[str], None] = lambda _: None) -> Iterator[Measure]:
