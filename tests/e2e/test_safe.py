@@ -23,7 +23,7 @@ texts = [
     "${7*7} {{7*7}} <%= 7*7 %>", "<math><mtext><img src=x onerror=window.pwned=10></mtext></math>",
 ] * 4
 texts = [text if len(text) > 1e6 else f"{text}" for text in texts]
-ids = [f"{i} {text[:200]}" for i, text in enumerate(texts)]
+ids = [f"{i} {text[:200].encode('utf-8', 'replace').decode()}" for i, text in enumerate(texts)]
 vectors = np.random.default_rng(0).standard_normal((len(texts), 3)).astype("f4")
 source = eow.sources.ArraySource(vectors, ids=ids, items=texts, data={"<b>column</b>": texts})
 def score(items):
