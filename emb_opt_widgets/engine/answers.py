@@ -18,7 +18,7 @@ import numpy.typing as npt
 from emb_opt_widgets.errors import FunctionError, describe_error
 from emb_opt_widgets.tables import is_gap
 
-__all__ = ["Answer", "read_filter", "read_scores", "to_array"]
+__all__ = ["SCORE_NOT_FINITE", "Answer", "read_filter", "read_scores", "to_array"]
 
 FILTER_INVALID = "filter response invalid"
 SCORE_INVALID = "score response invalid"

@@ -91,7 +91,8 @@ def describe_noise(noise: Any, source: BoundSource | None) -> float | str | None
 
 def _column(columns: Mapping[str, Any], name: str, what: str) -> Float64:
     if name not in columns:
-        raise InputError(f"The {what} names a column that is not there", expected=f"one of {list(columns)}", got=name)
+        there = f"one of {list(columns)}" if columns else "a source whose items have columns; this one's have none"
+        raise InputError(f"The {what} names a column that is not there", expected=there, got=name)
     try:
         values = np.asarray(columns[name], np.float64)
     except (TypeError, ValueError):

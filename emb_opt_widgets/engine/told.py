@@ -10,15 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.alignment import aligned
-from emb_opt_widgets.engine.answers import Answer, read_scores, to_array
+from emb_opt_widgets.engine.answers import SCORE_NOT_FINITE, Answer, read_scores, to_array
 from emb_opt_widgets.engine.items import Items, as_ids
 from emb_opt_widgets.errors import FunctionError, InputError
-from emb_opt_widgets.tables import Frame, frame_of, numbers
+from emb_opt_widgets.tables import Frame, frame_of, is_gap, numbers
 
 __all__ = ["PROPOSED", "Told", "read_told"]
 
 PROPOSED = ("predicted", "deviation", "operator", "reason")
 """What `ask` writes beside its items; it is not kept when it comes back."""
+_EXACT = 2.0**53
+"""Beyond it a float does not tell neighbouring whole numbers apart."""
+_INFINITE = tuple(f"{SCORE_NOT_FINITE} ({sign}inf)" for sign in ("", "-"))
 _NOT_DATA = ("score", "noise", "item", *PROPOSED)
 
 
@@ -86,6 +89,13 @@ def _told(ids: npt.NDArray[Any], single: bool, scores: Any, noise: Any) -> Told:
     except FunctionError as error:
         hint = "Give one score for each item, in their order, or a series with their ids as its index"
         raise InputError("The scores told cannot be used", expected=error.expected, got=error.got, hint=hint) from None
+    for at, reason in answer.reasons.items():
+        if reason in _INFINITE:
+            raise InputError(
+                "A score told is not finite",
+                expected="numbers, and NaN or None where a measurement failed",
+                got=f"{reason.removeprefix(SCORE_NOT_FINITE).strip(' ()')} for item {ids.tolist()[int(at)]!r}",
+            )
     return Told(ids, answer, None if noise is None else _noise(noise, ids))
 
 
@@ -131,7 +141,7 @@ def _ids_of(frame: Frame, id_name: str | None) -> tuple[npt.NDArray[Any], str | 
     """The ids that a frame names, and the column they stand in (None: its index)."""
     for name in (id_name, "id"):
         if name is not None and not frame.series and name in frame.columns:
-            return as_ids(np.asarray(frame.columns[name], object)), name
+            return as_ids(_whole(np.asarray(frame.columns[name], object).tolist(), name)), name
     if frame.index is None or frame.plain:
         raise InputError(
             "The frame does not name its items",
@@ -139,7 +149,21 @@ def _ids_of(frame: Frame, id_name: str | None) -> tuple[npt.NDArray[Any], str | 
             got="a series without an index" if frame.series else list(frame.columns),
             hint="frame.set_index(…), or pd.Series(scores, index=items.ids)",
         )
-    return as_ids(frame.index), None
+    return as_ids(_whole(frame.index, "index")), None
+
+
+def _whole(ids: list[Any], name: str) -> list[Any]:
+    """Ids of a frame, with whole numbers that a column of floats made of them as such again."""
+    out = [int(i) if isinstance(i, (float, np.floating)) and abs(i) <= _EXACT and i == int(i) else i for i in ids]
+    for at, one in enumerate(out):
+        if is_gap(one) or isinstance(one, (float, np.floating)):
+            raise InputError(
+                f"Row {at} of the frame does not name an item",
+                expected=f"an id in {name!r}",
+                got="nothing" if is_gap(one) or one != one else f"{one!r}",
+                hint="Leave out rows without an id: frame.dropna(subset=[…])",
+            )
+    return out
 
 
 def _plain(value: Any) -> Any:

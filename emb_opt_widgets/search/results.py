@@ -255,7 +255,7 @@ class MeasurementTable:
         id, score, noise, cost: `(n,)`; NaN: failed, unknown.
         paid, replaced: `(n,)` bool: the budget paid for it; a correction took its place, or was undone.
         query, operator: `(n,)` the node that found the item first (-1: none), and what proposed to score it.
-        round: `(n,)` when it came. source: `(n,)` "score", "tell" or "known".
+        round: `(n,)` when it came. source: `(n,)` "score", "tell", "known" or "correction".
         reason: `(n,)` why it failed.
     """
 

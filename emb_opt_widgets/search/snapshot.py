@@ -62,14 +62,15 @@ def measurements_of(state: State) -> MeasurementTable:
     m = state.measurements
     rows = m["row"].astype(np.int64)
     query = state.items["node"][rows].astype(np.int64) if len(rows) else rows
-    told = np.where(m["paid"], "tell", "known")
+    source = np.where(m["told"], np.where(m["paid"], "tell", "known"), "score").astype(object)
+    source[[place for made in state.corrections.values() for place in made.after.tolist()]] = "correction"
     return MeasurementTable(
         {
             "id": state.ids.take(rows), "score": m["value"].copy(), "noise": m["noise"].copy(),
             "cost": m["cost"].copy(), "paid": m["paid"].copy(), "replaced": m["replaced"].copy(), "query": query,
             "operator": np.array([operator for operator, _ in state.proposers(rows)], object),
             "round": m["round"].astype(np.int64),
-            "source": np.where(m["told"], told, "score").astype(object),
+            "source": source,
             "reason": np.array([m.reasons.get(place, "") for place in range(len(m))], object),
         }
     )  # fmt: skip

@@ -213,6 +213,13 @@ def test_a_column_of_the_sources_own_name_holds_the_ids(library: np.ndarray) -> 
     assert search.best is not None and search.best.id == "w6"
 
 
+def test_whole_numbers_that_a_gap_made_floats_are_ids_still() -> None:
+    search = eow.Search(np.eye(12, dtype=np.float32), None, budget=20)
+    search.tell(pd.DataFrame({"id": [3.0, 7.0], "score": [1.0, np.nan]}))
+    search.tell(pd.Series([2.0], index=[5.0]))
+    assert search.results(include_removed=True).ids.tolist() == [5, 3, 7]
+
+
 def test_a_score_functions_series_is_aligned_or_refused() -> None:
     ids = np.array([7, 3, 5])
     assert aligned(pd.Series([1.0, 2.0, 3.0], index=[3, 5, 7]), ids) == [3.0, 1.0, 2.0]
@@ -274,6 +281,8 @@ def test_a_correction_replaces_costs_nothing_and_can_be_undone(library: np.ndarr
     assert [e.note for e in search.events if e.kind == "command"] == ["typed wrong"]
     search.undo()
     assert search.best.score == 500.0 and search.results().data["by"][0] == "ann"
+    table = search.measurements
+    assert table["source"].tolist()[-1] == "correction" and table["replaced"].tolist()[-1]
     search.redo()
     assert search.best.score == truth(items).max()
     same_after_replay(search, tmp_path / "s.eow", source)
@@ -295,6 +304,10 @@ def test_a_correction_replaces_costs_nothing_and_can_be_undone(library: np.ndarr
         (lambda s: s.tell(pd.DataFrame({"id": ["w1"], "score": ["high"]})), "high"),
         (lambda s: s.tell(pd.DataFrame([["w1", "w1", 1.0]], columns=["id", "id", "score"])), "one name"),
         (lambda s: s.tell(["w1"]), "missing"),
+        (lambda s: s.tell(["w1", "w2"], [1.0, np.inf]), "not finite.*inf for item 'w2'"),
+        (lambda s: s.tell(pd.Series([-np.inf], index=["w1"])), "not finite.*-inf"),
+        (lambda s: s.tell(pd.DataFrame({"id": ["w1", None], "score": [1.0, 2.0]})), "Row 1.*got nothing"),
+        (lambda s: s.tell(pd.DataFrame({"id": [1.5], "score": [1.0]})), "Row 0.*1.5"),
         (lambda s: s.tell(["w1"], [1.0], noise=-0.1), "noise"),
         (lambda s: s.tell(["w1"], [1.0], noise=[np.inf]), "noise"),
         (lambda s: s.tell(pd.DataFrame({"id": ["w1"], "score": [1.0], "noise": [-0.1]})), "noise.*w1"),
