@@ -154,15 +154,17 @@ def _ids_of(frame: Frame, id_name: str | None) -> tuple[npt.NDArray[Any], str | 
 
 def _whole(ids: list[Any], name: str) -> list[Any]:
     """Ids of a frame, with whole numbers that a column of floats made of them as such again."""
-    out = [int(i) if isinstance(i, (float, np.floating)) and abs(i) <= _EXACT and i == int(i) else i for i in ids]
-    for at, one in enumerate(out):
-        if is_gap(one) or isinstance(one, (float, np.floating)):
+    out: list[Any] = []
+    for at, one in enumerate(ids):
+        is_float = isinstance(one, (float, np.floating))
+        if is_gap(one) or (is_float and not (abs(one) <= _EXACT and one == int(one))):
             raise InputError(
                 f"Row {at} of the frame does not name an item",
                 expected=f"an id in {name!r}",
                 got="nothing" if is_gap(one) or one != one else f"{one!r}",
                 hint="Leave out rows without an id: frame.dropna(subset=[…])",
             )
+        out.append(int(one) if is_float else one)
     return out
 
 
