@@ -11,6 +11,7 @@ from emb_opt_widgets.engine.hits import Hits
 from emb_opt_widgets.engine.items import Item, Items
 from emb_opt_widgets.engine.protocols import (
     Asynchronous,
+    Believes,
     Choose,
     Direction,
     FilterFunction,
@@ -44,6 +45,7 @@ __all__ = [
     "Activity",
     "Asker",
     "Asynchronous",
+    "Believes",
     "Board",
     "Candidates",
     "Choice",

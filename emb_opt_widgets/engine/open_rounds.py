@@ -49,10 +49,10 @@ _AHEAD = 16
 """Calls that may wait for each worker, however long thinking takes."""
 _FROM_EACH = 4
 """Calls that may wait for each that ended: few tell little of how long a call takes."""
-_IDLE = 0.1
-"""Share of the workers that may be idle after thinking."""
-_WIDER, _NARROWER, _WIDEST = 1.3, 0.95, 4.0
-"""How the margin changes where more were idle, where they were not, and its end."""
+_IDLE = 0.08
+"""Share of their time that workers may be idle for want of proposals; less is paid for with older knowledge."""
+_WIDER, _NARROWER, _MARGIN = 1.3, 0.8, (0.1, 4.0)
+"""How the margin changes where they were idle for longer, where they were not, and its ends."""
 _SPARE = 1.25
 """Calls of a round for each that ends while it is thought of: fewer, and thinking could not keep up."""
 
@@ -86,7 +86,8 @@ class _Tempo:
     them is idle meanwhile.
 
     A call's mean time is what all workers spent together over the calls that ended; so calls that are still under way
-    count, and idle workers do not. Where workers were idle all the same, a margin grows.
+    count, and idle workers do not. What waits was proposed without knowing the answers that come meanwhile: so the
+    margin shrinks until workers are idle for the small share of their time that they may be, and grows beyond it.
     """
 
     def __init__(self) -> None:
@@ -94,20 +95,26 @@ class _Tempo:
         self._latest = 0.0
         self._margin = 1.0
         self._looked = time.monotonic()
-        self._spent = 0.0
+        self._spent = self._could = 0.0
+        self._since = (0.0, 0.0)
         self._ends: deque[float] = deque([0.0], maxlen=_WINDOW)
 
-    def thought(self, seconds: float, idle: float) -> None:
-        """A round was proposed, and at the end of it this share of the workers had nothing to do."""
+    def thought(self, seconds: float) -> None:
+        """A round was proposed."""
         self._latest = seconds
         self._thinking = seconds if not self._thinking else (1 - _LATEST) * self._thinking + _LATEST * seconds
-        self._margin = min(_WIDEST, self._margin * _WIDER) if idle > _IDLE else max(1.0, self._margin * _NARROWER)
+        spent, could = self._spent - self._since[0], self._could - self._since[1]
+        self._since = self._spent, self._could
+        least, most = _MARGIN
+        change = _WIDER if could - spent > _IDLE * could else _NARROWER
+        self._margin = min(most, max(least, self._margin * change))
 
-    def looked(self, flying: int, ended: int) -> None:
-        """So many calls were in flight since the last look, and so many of them ended."""
+    def looked(self, flying: int, ended: int, workers: int) -> None:
+        """So many calls of so many workers were in flight since the last look, and so many of them ended."""
         now = time.monotonic()
-        self._spent += flying * (now - self._looked)
-        self._looked = now
+        took, self._looked = now - self._looked, now
+        self._spent += flying * took
+        self._could += max(flying, workers) * took
         self._ends.extend([self._spent] * ended)
 
     def ahead(self, workers: int) -> int:
@@ -172,19 +179,13 @@ class _Flow:
     def _callers(self) -> list[Caller]:
         return [*self._retired, *([] if self.caller is None else [self.caller])]
 
-    @property
-    def idle(self) -> float:
-        """Share of the workers that have nothing to do."""
-        if self.caller is None or not self.busy:
-            return 0.0
-        return max(0.0, 1 - (self._n_flying + len(self.caller.waiting)) / self.caller.at_most)
-
     def look(self) -> None:
         """Start what may start, and take in what ended."""
         flying = self._n_flying
         ended = [one for caller in self._callers for one in caller.poll(self._gate)]
         self._retired = [one for one in self._retired if one.busy]
-        self.tempo.looked(flying, sum(isinstance(one, Answered) for one in ended))
+        most = 1 if self.caller is None else self.caller.at_most
+        self.tempo.looked(flying, sum(isinstance(one, Answered) for one in ended), most)
         self._take(ended)
 
     def settle(self) -> None:
@@ -271,7 +272,7 @@ def _keep_busy(state: State, wanted: Wanted, flow: _Flow) -> Iterator[Bodies]:
         elif room and not dry and not len(rows) and _may_begin(state, wanted.until()):
             began = time.monotonic()
             dry = yield from _next_round(state, parts, flow, wanted)
-            flow.tempo.thought(time.monotonic() - began, flow.idle)
+            flow.tempo.thought(time.monotonic() - began)
         elif flow.busy:
             yield from _wait(wanted, flow)
         else:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asynchronous",
+    "Believes",
     "Choose",
     "Closes",
     "Direction",
@@ -138,6 +139,15 @@ class Predicts(Protocol):
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """What each of these rows is expected to gain, and the standard deviation; `(n,)` each, NaN where no model can
         be asked."""
+
+
+@runtime_checkable
+class Believes(Protocol):
+    """An update that tells what measured items are worth where measurements are not exact."""
+
+    def believe(self, view: SearchView) -> npt.NDArray[np.float64] | None:
+        """What each item of `view.paid()` is believed to gain, `(n,)`, NaN where its score failed; None where the
+        measured means are all that is to be known."""
 
 
 @runtime_checkable

@@ -102,6 +102,12 @@ class SearchView:
         return self._state.n_scored
 
     @property
+    def noise(self) -> float | str | None:
+        """The search's `noise`: a standard deviation, a column, "estimate", or None."""
+        noise: float | str | None = self._state.config.get("noise")
+        return noise
+
+    @property
     def idle_rounds(self) -> int:
         """Rounds since anything new was found."""
         return self._state.idle_rounds

@@ -14,11 +14,13 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import CallHealth
 from emb_opt_widgets.engine.open_rounds import Wanted, is_open, run_open_rounds
+from emb_opt_widgets.engine.protocols import Believes
 from emb_opt_widgets.engine.rounds import Gather, Parts, run_round, verdict
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.engine.status import Activity, Ending, Phase, RunStatus
 from emb_opt_widgets.engine.until import reached
-from emb_opt_widgets.errors import InputError, StateError
+from emb_opt_widgets.engine.view import SearchView
+from emb_opt_widgets.errors import InputError, StateError, failing_as
 from emb_opt_widgets.executors import Workers
 from emb_opt_widgets.live.commands import Command
 from emb_opt_widgets.live.protocols import Bodies, Pulse
@@ -72,6 +74,7 @@ class SearchEngine:
         self.waits = False
         self._began = time.monotonic()
         self._made: tuple[dict[str, Any], Parts] | None = None
+        self._believed: tuple[tuple[Any, ...], npt.NDArray[np.float64] | None] | None = None
 
     def parts(self) -> Parts:
         """What a round is made with, by the present configuration; made once for each."""
@@ -90,6 +93,18 @@ class SearchEngine:
     def scores(self) -> bool:
         """Whether there is a score function to call."""
         return self.functions.score(self._state.config.get("score")) is not None
+
+    def believed(self) -> npt.NDArray[np.float64] | None:
+        """What measured items are believed to gain, as `Believes.believe` tells; asked again when there are others."""
+        update, state = self.parts().update, self._state
+        if not isinstance(update, Believes):
+            return None
+        measured = state.measurements
+        of = update, state.config.get("noise"), len(measured), int(np.count_nonzero(measured["replaced"]))
+        if self._believed is None or self._believed[0] != of:
+            with failing_as("update"):
+                self._believed = of, update.believe(SearchView(state, self.source.source, {}))
+        return self._believed[1]
 
     def use(self, workers: Workers | None) -> None:
         """Make score calls there from now on."""

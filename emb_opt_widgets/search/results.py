@@ -73,9 +73,10 @@ class BestItem(_Best):
         embedding: npt.NDArray[Any],
         n_measured: int = 1,
         stderr: float = float("nan"),
+        basis: str = "measured",
     ) -> BestItem:
         made = super().__new__(cls, id, score, item)
-        made.embedding, made.basis = embedding, "measured"
+        made.embedding, made.basis = embedding, basis
         made.n_measured, made.stderr = n_measured, stderr
         return made
 

@@ -466,9 +466,14 @@ class Search:
 
     @property
     def best(self) -> BestItem | None:
-        """The best item so far, or None."""
+        """The best item so far, or None.
+
+        Where scores are not exact (`noise=`, items measured again), and the strategy is the default, `score` is what
+        its models believe of the item, and `basis` is "believed"; else the mean of what was measured ("measured").
+        """
         with self._controller.lock:
-            return best_of(self._controller.state, self._controller.engine.gather)
+            engine = self._controller.engine
+            return best_of(self._controller.state, engine.gather, engine.believed())
 
     @property
     def measurements(self) -> MeasurementTable:

@@ -15,14 +15,25 @@ __all__ = ["best_of", "measurements_of", "results_of", "tree_of"]
 _REMOVED = (ItemStatus.FILTERED, ItemStatus.FAILED, ItemStatus.DROPPED)
 
 
-def best_of(state: State, gather: Gather) -> BestItem | None:
-    """The best item, None before there is one."""
+def best_of(state: State, gather: Gather, believed: npt.NDArray[np.float64] | None = None) -> BestItem | None:
+    """The best item, None before there is one.
+
+    Args:
+        state: The fold. gather: Rows to items.
+        believed: What each measured item is believed to gain, in the order of their first answers; None: the means of
+            what was measured count.
+    """
     row = state.best_row
     if row < 0:
         return None
+    score, basis = float(state.items["score"][row]), "measured"
+    if believed is not None and np.isfinite(believed).any():
+        place = int(np.nanargmax(believed))
+        row, score, basis = int(np.flatnonzero(state.items["call"] == place)[0]), float(believed[place]), "believed"
+        score *= state.sign
     found = gather.payload(np.array([row]))
     n, error = int(state.items["measured"][row]), float(state.errors(np.array([row]))[0])
-    return BestItem(found[0].id, float(state.items["score"][row]), found[0].item, found[0].embedding, n, error)
+    return BestItem(found[0].id, score, found[0].item, found[0].embedding, n, error, basis)
 
 
 def results_of(state: State, gather: Gather, n: int | None, include_removed: bool) -> Results:

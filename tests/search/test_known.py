@@ -281,7 +281,12 @@ def test_the_table_of_measurements(library: np.ndarray, tmp_path: Path) -> None:
     search.tell(5, 9.0, paid=False)
     table = search.measurements
     assert table.id.tolist() == [3, 4, 3, 5] and table.replaced.tolist() == [True, False, False, False]
-    assert table.source.tolist() == ["tell", "tell", "correction", "known"] and table.cost.tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert table.source.tolist() == ["tell", "tell", "correction", "known"] and table.cost.tolist() == [
+        1.0,
+        1.0,
+        0.0,
+        0.0,
+    ]
     assert table.reason.tolist() == ["", "null score", "", ""]
     table.to_csv(tmp_path / "m.csv")
     assert pd.read_csv(tmp_path / "m.csv")["id"].tolist() == table.to_pandas()["id"].tolist()

@@ -29,7 +29,7 @@ from emb_opt_widgets.strategies.portfolio.state import Batch, Memory, RoundPlan
 from emb_opt_widgets.strategies.portfolio.surrogates import Surrogate
 from emb_opt_widgets.strategies.portfolio.troubles import Troubles, questioned, without
 
-__all__ = ["choose_hits", "propose_queries"]
+__all__ = ["Seen", "choose_hits", "propose_queries"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -63,7 +63,7 @@ def _walks(view: SearchView) -> bool:
     return not isinstance(view.source, VolatileSource)
 
 
-class _Seen:
+class Seen:
     """What the search has seen so far, as a small library of its own.
 
     Attributes:
@@ -90,6 +90,13 @@ class _Seen:
         self.closed = self.doubt > CLOSED
 
     @property
+    def places(self) -> npt.NDArray[np.int64]:
+        """`(n,)` where each of the search's rows stands in it; -1 for one that it does not hold."""
+        out = np.full(int(self.rows[-1]) + 1 if len(self.rows) else 0, -1, np.int64)
+        out[self.rows] = np.arange(len(self.rows))
+        return out
+
+    @property
     def modelled(self) -> bool:
         """Whether there is something to fit."""
         fine = self.gains[np.isfinite(self.gains)]
@@ -112,7 +119,7 @@ def propose_queries(settings: Settings, view: SearchView) -> Proposals:
         return Proposals.none(view.dim, memory.plain())
     if not view.items():
         return _spread(view.rng("portfolio").standard_normal((_asked(view), view.dim)), memory)
-    seen = _Seen(view)
+    seen = Seen(view)
     place, calls = {row: i for i, row in enumerate(view.paid().tolist())}, called(memory)
     positions = np.array([place.get(row, -1) for row in calls.tolist()], np.int64)
     memory = learn(memory, positions, seen.gains, np.isin(calls, view.handed_out()))
@@ -124,7 +131,7 @@ def propose_queries(settings: Settings, view: SearchView) -> Proposals:
     )
 
 
-def _proposed(settings: Settings, seen: _Seen, memory: Memory, view: SearchView, troubles: Troubles) -> Proposals:
+def _proposed(settings: Settings, seen: Seen, memory: Memory, view: SearchView, troubles: Troubles) -> Proposals:
     """What is asked about, as these surrogates see it."""
     rng = view.rng("portfolio")
     ensemble, memory = seen.fit(settings.surrogates, memory, view, troubles) if seen.modelled else (None, memory)
@@ -159,7 +166,7 @@ def _spread(points: Float64, memory: Memory) -> Proposals:
 
 
 def _queries(
-    askers: Sequence[Asker], seen: _Seen, ensemble: Ensemble, share: Mapping[str, float], memory: Memory,
+    askers: Sequence[Asker], seen: Seen, ensemble: Ensemble, share: Mapping[str, float], memory: Memory,
     rng: np.random.Generator, view: SearchView, troubles: Troubles,
 ) -> Proposals:  # fmt: skip
     """The round's queries, each drawn by the operators' shares and the rank of the item that it starts from."""
@@ -205,7 +212,7 @@ class _Seeds:
     Only what an active node found is built on, as long as there is any.
     """
 
-    def __init__(self, seen: _Seen, value: Array, view: SearchView) -> None:
+    def __init__(self, seen: Seen, value: Array, view: SearchView) -> None:
         nodes = view.nodes()
         self._finders = seen.nodes[seen.rows].astype(np.int64)
         self._active = nodes["status"] == NodeStatus.ACTIVE
@@ -244,7 +251,7 @@ def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choi
     asked = np.flatnonzero(np.array([name == "branch" for name in made], bool) & (rank < view.k))
     b = _calls(view)
     rest = np.setdiff1d(np.flatnonzero(doubted_among(view, candidates.embeddings) <= CLOSED), asked)
-    seen = _Seen(view)
+    seen = Seen(view)
 
     def chosen(surrogates: Sequence[Surrogate]) -> tuple[Array, Memory] | None:
         return _chosen(replace(settings, surrogates=surrogates), seen, memory, rows, rest, made, b, view, troubles)
@@ -264,7 +271,7 @@ def choose_hits(settings: Settings, candidates: Items, view: SearchView) -> Choi
 
 
 def _chosen(
-    settings: Settings, seen: _Seen, memory: Memory, rows: Array, rest: Array, made: Sequence[str], b: int,
+    settings: Settings, seen: Seen, memory: Memory, rows: Array, rest: Array, made: Sequence[str], b: int,
     view: SearchView, troubles: Troubles,
 ) -> tuple[Array, Memory] | None:  # fmt: skip
     """The most promising of the `rest` of the candidates, by position; None where no surrogate can be asked."""

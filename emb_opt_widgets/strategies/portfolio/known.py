@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,7 @@ class Known:
         passed, rejected: How many items the filter let through, and not.
         pending: `(p,)` rows that are being scored.
         doubt: `(N,)` how far each row is closed by a person's prunes (see `closed`); None: nothing is pruned.
+        errors: `(n,)` standard errors of the gains, NaN where nothing tells them.
     """
 
     rows: npt.NDArray[np.int64]
@@ -91,6 +92,7 @@ class Known:
     rejected: int
     pending: npt.NDArray[np.int64]
     doubt: npt.NDArray[np.float32] | None = None
+    errors: Float64 = field(default_factory=lambda: np.empty(0))
 
     @property
     def n_free(self) -> int:
@@ -128,7 +130,7 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
     passed = int((status != ItemStatus.NEW).sum()) - rejected
     return Known(
         rows[paid], items["gain"][paid], np.where(open_, finders, -1), open_, blocked, passed, rejected,
-        pending[pending >= 0], doubt,
+        pending[pending >= 0], doubt, items["noise"][paid],
     )  # fmt: skip
 
 

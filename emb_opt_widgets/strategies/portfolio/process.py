@@ -217,6 +217,12 @@ class Process:
             left = left - (told * told).sum(1)
         return np.asarray(self.algebra.host((self.variance * left.clip(min=0)) ** 0.5), np.float32)
 
+    def left_one_out(self) -> tuple[Float64, Float64]:
+        """What the others say of each of its points: mean `(n,)` and variance `(n,)`, the noise within it."""
+        inverse = self.algebra.host(self.factor.inverse)
+        precision: Float64 = np.asarray((inverse * inverse).sum(axis=0), np.float64)
+        return self.targets - self.alpha / precision, self.variance / precision
+
     def in_scores(self, predicted: Array) -> Float64:
         """Predictions `(m,)` as scores: the inverse of the target's map, going on straight above the best."""
         return in_scores(self.targets, self.scores, predicted)

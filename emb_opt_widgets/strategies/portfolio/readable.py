@@ -20,6 +20,7 @@ from emb_opt_widgets.strategies.portfolio.closed import CLOSED, doubted_among
 from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, called, fit_ensemble, learn, skilled
 from emb_opt_widgets.strategies.portfolio.known import Known, Shelf, known_rows, nearness, shelf_of
 from emb_opt_widgets.strategies.portfolio.library import Library
+from emb_opt_widgets.strategies.portfolio.moments import believed, inexact
 from emb_opt_widgets.strategies.portfolio.operators import Candidates, Coverage, Operator, Uniform
 from emb_opt_widgets.strategies.portfolio.operators.branched import (
     PROTECTED,
@@ -94,7 +95,9 @@ def _plan(
     troubles.note(failed)
     if ensemble is None or (n < plan.DESIGN * budget and ensemble.best_fit < 2.5 / np.sqrt(n)):
         return _design(settings, board, known, memory, b, view)
-    board = replace(board, ensemble=ensemble)
+    noisy = inexact(known.errors, view.noise)
+    gains = believed(ensemble, library, known.rows, known.gains, known.errors) if noisy else known.gains
+    board = replace(board, ensemble=ensemble, gains=gains)
     branches, ages = branch_ages(view)
     operators = [*settings.operators, *([Branched()] if len(branches) else [])]
     share = protected(operator_shares(operators, ensemble, memory, left / budget, board.rng), ages)

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.protocols import VolatileSource
 from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.asking import choose_hits, propose_queries
+from emb_opt_widgets.strategies.portfolio.beliefs import believed_of_all, expected_of
 from emb_opt_widgets.strategies.portfolio.known import is_readable, would_close
 from emb_opt_widgets.strategies.portfolio.latent import LatentUpdate
 from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Asker, Operator
 from emb_opt_widgets.strategies.portfolio.readable import choose_items, propose_items
 from emb_opt_widgets.strategies.portfolio.settings import Settings, check_weight, read_operators, read_surrogates
 from emb_opt_widgets.strategies.portfolio.surrogates import SURROGATES, Surrogate
+from emb_opt_widgets.strategies.portfolio.troubles import Troubles, without
 
 __all__ = ["Portfolio", "SurrogateUpdate"]
 
@@ -92,6 +97,17 @@ class Portfolio:
             return choose_items(candidates, view)
         return choose_hits(self._settings(), candidates, view)
 
+    def predict(
+        self, rows: npt.NDArray[np.int32], view: SearchView
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """As `Predicts.predict`: by all surrogates, fitted to the scores there are now."""
+        return expected_of(self._settings().surrogates, rows, view)
+
+    def believe(self, view: SearchView) -> npt.NDArray[np.float64] | None:
+        """As `Believes.believe`: by all surrogates, each asked about an item without its own score."""
+        surrogates = self._settings().surrogates
+        return without(surrogates, lambda asked: believed_of_all(asked, view), Troubles(view.notify))
+
     def would_close(self, nodes: Sequence[int], view: SearchView) -> tuple[int, bool]:
         """As `Closes.would_close`."""
         return would_close(nodes, view)
@@ -131,6 +147,17 @@ class SurrogateUpdate:
         if is_readable(view.source):
             return choose_items(candidates, view)
         return choose_hits(self._settings(), candidates, view)
+
+    def predict(
+        self, rows: npt.NDArray[np.int32], view: SearchView
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """As `Predicts.predict`: by all surrogates, fitted to the scores there are now."""
+        return expected_of(self._settings().surrogates, rows, view)
+
+    def believe(self, view: SearchView) -> npt.NDArray[np.float64] | None:
+        """As `Believes.believe`: by all surrogates, each asked about an item without its own score."""
+        surrogates = self._settings().surrogates
+        return without(surrogates, lambda asked: believed_of_all(asked, view), Troubles(view.notify))
 
     def would_close(self, nodes: Sequence[int], view: SearchView) -> tuple[int, bool]:
         """As `Closes.would_close`."""
