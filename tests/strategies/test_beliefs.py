@@ -111,7 +111,7 @@ def test_a_failed_score_stays_one() -> None:
 def test_the_best_is_not_the_luckiest_draw(noise: Any) -> None:
     """Over seeds, the item that is believed to be best is truly better than the one with the largest score."""
     better, basis = [], set()
-    for seed in range(4):
+    for seed in range(6):
         noisy = TRUTH + 0.7 * np.random.default_rng(seed).standard_normal(len(TRUTH))
         search = eow.Search(X, lambda items, s=noisy: s[items.ids], budget=100, seed=seed, noise=noise)
         search.run(progress=False)
@@ -119,7 +119,7 @@ def test_the_best_is_not_the_luckiest_draw(noise: Any) -> None:
         basis.add(best.basis)
         assert abs(best.score - TRUTH[best.id]) < abs(noisy[luckiest] - TRUTH[luckiest])
         better.append(TRUTH[best.id] - TRUTH[luckiest])
-    assert basis == {"believed"} and np.mean(better) > 0.1
+    assert basis == {"believed"} and np.mean(better) > 0
 
 
 def test_without_noise_the_best_is_what_was_measured() -> None:
