@@ -13,7 +13,7 @@ from emb_opt_widgets.errors import EmbOptError
 
 __all__ = ["main"]
 
-_SUITES = ("rounds", "quality", "scheduling", "training", "docstrings", "steering")
+_SUITES = ("rounds", "quality", "scheduling", "known", "training", "docstrings", "steering")
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -24,6 +24,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "step with the negative cache against the full softmax and a port, time and memory. steering: a vector in a "
         "language model, searched with and without gradients, against gradient ascent and steering-vectors. "
         "scheduling: searches with long, uneven calls, against a perfect scheduler; with .npz files, what they find. "
+        "known: of .npz files, what 300 measurements from before are worth in the next 100 calls. "
         "docstrings: what the cache, the batch and both together gain on a retrieval task made of what is installed.",
         epilog=f"example: {program} rounds --json > bench.json",
     )
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m bench
     """
     parser = _parser(program)
     given, rest = parser.parse_known_args(arguments)
-    if rest and (given.suite not in ("quality", "scheduling") or any(word.startswith("-") for word in rest)):
+    if rest and (given.suite not in ("quality", "scheduling", "known") or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     # the parser leaves tasks over where options stand before them
     given.tasks = [*given.tasks, *rest]
@@ -68,6 +69,10 @@ def _suite(given: argparse.Namespace) -> Iterator[Measure]:
 
         cells = [(task, budget) for task in given.tasks for budget in given.budget or ["1%"]]
         return (measure_recall(task, budget, given.seeds) for task, budget in cells)
+    if given.suite == "known":
+        from benchmarks.known import measure_known
+
+        return (measure_known(task, given.seeds) for task in given.tasks or ["digits"])
     return _measured(given.suite)(given.quick, say)
 
 

@@ -65,7 +65,8 @@ def describe_cost(cost: Any, source: BoundSource) -> dict[str, Any] | None:
         return {"by": float(cost.by), "unit": cost.unit}
     typical = None
     if cost.by != REPORTED and (first := source.first()) is not None:
-        typical = float(_column(first.columns(), cost.by, "cost").mean())
+        costs = _column(first.columns(), cost.by, "cost")
+        typical = float(np.median(costs[costs > 0])) if (costs > 0).any() else None
     return {"by": cost.by, "unit": cost.unit, "typical": typical}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.arrays import stream
+from emb_opt_widgets.engine.costs import REPORTED
 from emb_opt_widgets.engine.protocols import Source
 from emb_opt_widgets.engine.queries import Queries
 from emb_opt_widgets.engine.state import State
@@ -106,6 +107,18 @@ class SearchView:
         """The search's `noise`: a standard deviation, a column, "estimate", or None."""
         noise: float | str | None = self._state.config.get("noise")
         return noise
+
+    @property
+    def cost_column(self) -> str | None:
+        """The payload column that tells what a measurement costs; None where none does before it is made."""
+        cost = self._state.config.get("cost")
+        by = None if cost is None else cost["by"]
+        return by if isinstance(by, str) and by != REPORTED else None
+
+    @property
+    def budget_left(self) -> float | None:
+        """What is left of the budget, in its unit; None without a limit."""
+        return self._state.budget_left
 
     @property
     def idle_rounds(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble
 from emb_opt_widgets.strategies.portfolio.known import imputed
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.operators.operator import Candidates
+from emb_opt_widgets.strategies.portfolio.prices import Prices
 
 if TYPE_CHECKING:
     from emb_opt_widgets.engine.view import SearchView
@@ -45,6 +46,7 @@ class Board:
         view: The search as its strategy sees it: budget, round, nodes, ids; None in a trial.
         pending: `(p,)` rows that are being scored; they are blocked.
         doubt: `(N,)` how far each row is closed by a person's prunes: above 1 it is blocked; None: nothing is pruned.
+        prices: What rows cost; None where all cost the same, as far as is known.
     """
 
     library: Library
@@ -60,6 +62,7 @@ class Board:
     view: SearchView | None = None
     pending: Array = field(default_factory=lambda: np.empty(0, np.int64))
     doubt: npt.NDArray[np.float32] | None = None
+    prices: Prices | None = None
     _held: dict[str, Array] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -122,8 +125,20 @@ class Board:
         return Candidates(picked, surrogates=names)
 
     def _wanted(self, ensemble: Ensemble, rows: Array, expected: Array) -> Array:
-        """What is expected, less what a person is not interested in."""
-        return expected if self.doubt is None else ensemble.unwanted(expected, self.doubt[rows])
+        """What is expected, less what a person is not interested in, and less the price: what costs e times as much has
+        to promise one standard deviation more, of what is not explained. So expected improvement over cost ranks, to
+        first order, where an improvement is about one deviation away."""
+        wanted = expected if self.doubt is None else ensemble.unwanted(expected, self.doubt[rows])
+        if self.prices is None:
+            return wanted
+        dear: Array = wanted - np.float32(np.sqrt(ensemble.unexplained)) * self.prices.dearness[rows]
+        return dear
+
+    def affordable(self, n: int) -> Board:
+        """For whoever draws rows whatever is expected of them: dear ones left out, the more the dearer they are."""
+        if self.prices is None:
+            return self
+        return replace(self, blocked=self.prices.thinned(self.blocked, n, self.rng), _held={})
 
     def _mean(self, member: str) -> Array:
         """What a member expects of the screened rows."""

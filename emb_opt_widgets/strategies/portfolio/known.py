@@ -16,6 +16,7 @@ from emb_opt_widgets.strategies.portfolio.closed import CLOSED, count_closed, co
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.linear import Sums
 from emb_opt_widgets.strategies.portfolio.linear_algebra import NUMPY, algebra_for
+from emb_opt_widgets.strategies.portfolio.prices import Prices, read_prices
 from emb_opt_widgets.strategies.portfolio.rows import ItemIds, open_rows
 
 __all__ = ["FAILED", "Known", "Shelf", "imputed", "is_readable", "known_rows", "nearness", "shelf_of", "would_close"]
@@ -44,7 +45,14 @@ class Shelf:
         self.library = library
         self.ids = ids
         self.sums = Sums()
+        self._prices: tuple[Prices | None] | None = None
         self._rows = np.empty(0, np.int64)
+
+    def prices(self, view: SearchView) -> Prices | None:
+        """What its rows cost; read once."""
+        if self._prices is None:
+            self._prices = (read_prices(view),)
+        return self._prices[0]
 
     def rows(self, view: SearchView) -> npt.NDArray[np.int64]:
         """`(m,)` library rows of all items seen, -1 for one that the library does not have."""
@@ -81,6 +89,7 @@ class Known:
         pending: `(p,)` rows that are being scored.
         doubt: `(N,)` how far each row is closed by a person's prunes (see `closed`); None: nothing is pruned.
         errors: `(n,)` standard errors of the gains, NaN where nothing tells them.
+        prices: What rows cost; None where all cost the same, as far as is known.
     """
 
     rows: npt.NDArray[np.int64]
@@ -93,6 +102,7 @@ class Known:
     pending: npt.NDArray[np.int64]
     doubt: npt.NDArray[np.float32] | None = None
     errors: Float64 = field(default_factory=lambda: np.empty(0))
+    prices: Prices | None = None
 
     @property
     def n_free(self) -> int:
@@ -111,9 +121,11 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
     n = shelf.library.n
     items = view.items()
     blocked = np.zeros(n, bool)
+    prices = shelf.prices(view)
     if not items:
         none = np.empty(0, np.int64)
-        return Known(none, np.empty(0), none, np.empty(0, bool), blocked, 0, 0, none)
+        blocked = blocked if prices is None else prices.within(view.budget_left, blocked)
+        return Known(none, np.empty(0), none, np.empty(0, bool), blocked, 0, 0, none, prices=prices)
     rows, status = shelf.rows(view), items["status"]
     spent = rows[status >= ItemStatus.SCORED]
     blocked[spent[spent >= 0]] = True
@@ -125,12 +137,14 @@ def known_rows(view: SearchView, shelf: Shelf) -> Known:
     doubt = doubted_rows(view, shelf.library)
     if doubt is not None:
         blocked |= doubt > CLOSED
+    if prices is not None:
+        blocked = prices.within(view.budget_left, blocked)
     pending = rows[view.handed_out()]
     rejected = int((status == ItemStatus.FILTERED).sum())
     passed = int((status != ItemStatus.NEW).sum()) - rejected
     return Known(
         rows[paid], items["gain"][paid], np.where(open_, finders, -1), open_, blocked, passed, rejected,
-        pending[pending >= 0], doubt, items["noise"][paid],
+        pending[pending >= 0], doubt, items["noise"][paid], prices,
     )  # fmt: skip
 
 

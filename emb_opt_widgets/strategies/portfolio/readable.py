@@ -81,7 +81,7 @@ def _plan(
     n, fine = len(known.rows) + len(known.pending), known.gains[np.isfinite(known.gains)]
     board = Board(
         library, known.rows, known.gains, known.open, known.blocked, view.rng("portfolio"), None, settings.caution,
-        settings.boldness, view.checkpoint, view, known.pending, known.doubt,
+        settings.boldness, view.checkpoint, view, known.pending, known.doubt, known.prices,
     )  # fmt: skip
     first = plan.initial_size(budget, view.at_once)
     if n < first:
@@ -132,7 +132,7 @@ def _design(settings: Settings, board: Board, known: Known, memory: Memory, b: i
 
 def _in_turn(operator: Operator, board: Board, n: int, lists: dict[str, Candidates]) -> list[Slot]:
     """An operator's rows as slots; `lists` is told."""
-    listed = lists[operator.name] = operator.propose(board, n)
+    listed = lists[operator.name] = operator.propose(_seen_by(operator, board, n), n)
     chance = np.ones(len(listed.rows)) if listed.chance is None else listed.chance
     return [(int(row), operator.name, float(p)) for row, p in zip(listed.rows, chance)]
 
@@ -144,10 +144,15 @@ def _lists(
     lists: dict[str, Candidates] = {}
     for operator in operators:
         board.checkpoint()
-        listed = asked(operator, board, n, troubles)
+        listed = asked(operator, _seen_by(operator, board, n), n, troubles)
         if listed is not None:
             lists[operator.name] = listed
     return lists
+
+
+def _seen_by(operator: Operator, board: Board, n: int) -> Board:
+    """The board; without most of what is dear, for an operator that draws rows whatever is expected of them."""
+    return board.affordable(n) if isinstance(operator, (Coverage, Uniform)) else board
 
 
 def _nodes(planned: Plan, shelf: Shelf, known: Known, view: SearchView, troubles: Troubles) -> Proposals:
@@ -245,9 +250,11 @@ def choose_items(candidates: Items, view: SearchView) -> Choice:
     memory = Memory.read(view.memory)
     last = memory.last
     rank = nearness(view, view.rows_of(candidates.ids))
+    shelf = shelf_of(view)
+    rows = shelf.ids.rows(candidates.ids)
     if last is None or last.want is None:
-        return _first_calls(rank, view)
-    rows = shelf_of(view).ids.rows(candidates.ids)
+        prices = shelf.prices(view)
+        return _first_calls(rank, view, None if prices is None else prices.payable(rows, view.budget_left))
     place = {row: i for i, row in enumerate(last.rows)}
     slot = np.array([place.get(row, -1) for row in rows.tolist()], np.int64)
     asked = np.flatnonzero((slot < 0) & (rank < view.k))
@@ -263,7 +270,9 @@ def choose_items(candidates: Items, view: SearchView) -> Choice:
     return Choice(positions, chance, memory.plain(), by, last.said)
 
 
-def _first_calls(rank: npt.NDArray[np.int64], view: SearchView) -> Choice:
+def _first_calls(
+    rank: npt.NDArray[np.int64], view: SearchView, payable: npt.NDArray[np.bool_] | None = None
+) -> Choice:  # fmt: skip
     """Of starts that a person gave, the nearest three of each, or as many as are scored at once, at most half of the
     design. Of drawn starts one item, where the tree begins, for the design covers the library better than they do; none
     where several are scored at once, for the design fills the first batch."""
@@ -272,4 +281,5 @@ def _first_calls(rank: npt.NDArray[np.int64], view: SearchView) -> Choice:
         near = np.argsort(rank, kind="stable")[: max(view.at_once, int((rank < 3).sum()))][:most]
     else:
         near = np.flatnonzero(rank == 0)[: int(view.at_once == 1)]
+    near = near if payable is None else near[payable[near]]
     return Choice(near, np.ones(len(near)))
