@@ -116,12 +116,18 @@ def overspent(state: State) -> bool:
     return cost is not None and cost["by"] == REPORTED and state.calls_left == 0 and not state.reserved
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Pricing:
-    """Costs and noise of rows, by the search's settings."""
+    """Costs and noise of rows, by the search's settings.
+
+    Attributes:
+        untold: Scores that came without the cost that they were to report.
+    """
 
     state: State
     gather: Gather
+    untold: int = 0
+    _said: bool = False
 
     def costs(self, rows: npt.NDArray[Any]) -> Float64 | None:
         """`(n,)` what a measurement of each costs; None where all cost the same, or only the answer tells."""
@@ -150,7 +156,8 @@ class Pricing:
         cost = self.state.config.get("cost")
         if cost is None or cost["by"] != REPORTED:
             return self.costs(rows)
-        told = [(data or {}).get("cost") for data in (answer.data or [None] * len(rows))]
+        told = self._told(rows, answer, "cost")
+        self.untold += sum(one is None and bool(fine) for one, fine in zip(told, np.isfinite(answer.values)))
         values = np.array([self.state.call_cost if one is None else float(one) for one in told])
         if not np.isfinite(values).all() or (values < 0).any():
             raise FunctionError(
@@ -160,12 +167,49 @@ class Pricing:
             )
         return values
 
-    def noise(self, rows: npt.NDArray[Any]) -> Float64 | None:
-        """`(n,)` standard deviations of one measurement; None where no setting tells."""
+    def news(self) -> list[str]:
+        """What a person should know, once: that costs which answers were to tell are not told."""
+        if not self.untold or self._said:
+            return []
+        self._said = True
+        return [
+            f"{self.untold} scores came without the cost that they were to report: each counts "
+            f"{amount(self.state.call_cost)}, the mean so far or 1. Expected `cost` beside each score: "
+            '{"score": s, "data": {"cost": c}}, or a column `cost` of the frame.'
+        ]
+
+    def noise(self, rows: npt.NDArray[Any], answer: Answer | None = None) -> Float64 | None:
+        """`(n,)` standard deviations of one measurement; None where no setting tells.
+
+        Args:
+            rows: `(n,)`. answer: What came of them; `noise` beside a score goes before the setting.
+
+        Raises:
+            FunctionError: A noise that came is not a finite number of at least 0.
+        """
         noise = self.state.config.get("noise")
-        if noise is None or noise == ESTIMATE:
+        if noise is None:
             return None
-        return self._of(rows, noise, "noise") if isinstance(noise, str) else np.full(len(rows), float(noise))
+        told = [None] * len(rows) if answer is None else self._told(rows, answer, "noise")
+        usual = None
+        if noise != ESTIMATE:
+            usual = self._of(rows, noise, "noise") if isinstance(noise, str) else np.full(len(rows), float(noise))
+        if all(one is None for one in told):
+            return usual
+        usual = np.full(len(rows), np.nan) if usual is None else usual
+        values = np.array([np.nan if one is None else float(one) for one in told])
+        if (wrong := np.flatnonzero((values < 0) | np.isinf(values))).size:
+            raise FunctionError(
+                "The score function told a noise that cannot be used",
+                expected="standard deviations of at least 0 (NaN: unknown)",
+                got=told[int(wrong[0])],
+            )
+        return np.where(np.isnan(values), usual, values)
+
+    @staticmethod
+    def _told(rows: npt.NDArray[Any], answer: Answer, name: str) -> list[Any]:
+        """What came beside each score under this name; None where nothing did."""
+        return [(data or {}).get(name) for data in (answer.data or [None] * len(rows))]
 
     def _of(self, rows: npt.NDArray[Any], name: str, what: str) -> Float64:
         return _column(self.gather.payload(rows).columns(), name, what)

@@ -49,9 +49,9 @@ _AHEAD = 16
 """Calls that may wait for each worker, however long thinking takes."""
 _FROM_EACH = 4
 """Calls that may wait for each that ended: few tell little of how long a call takes."""
-_IDLE = 0.08
+_IDLE = 0.03
 """Share of their time that workers may be idle for want of proposals; less is paid for with older knowledge."""
-_WIDER, _NARROWER, _MARGIN = 1.3, 0.8, (0.1, 4.0)
+_WIDER, _NARROWER, _MARGIN = 1.3, 0.9, (0.25, 4.0)
 """How the margin changes where they were idle for longer, where they were not, and its ends."""
 _SPARE = 1.25
 """Calls of a round for each that ends while it is thought of: fewer, and thinking could not keep up."""
@@ -174,6 +174,11 @@ class _Flow:
     def ahead(self) -> int:
         """Calls to keep in the workers' queue."""
         return 0 if self.caller is None else self.tempo.ahead(self.caller.at_most)
+
+    @property
+    def free(self) -> int:
+        """Calls that workers could take now."""
+        return 0 if self.caller is None else self.caller.free
 
     @property
     def _callers(self) -> list[Caller]:
@@ -316,7 +321,7 @@ def _next_round(state: State, parts: Parts, flow: _Flow, wanted: Wanted) -> Gene
         flow.look()
         parts.checkpoint()
 
-    at_once = max(1, int(np.ceil(_SPARE * flow.ahead))) * flow.batch_size
+    at_once = max(1, flow.free, int(np.ceil(_SPARE * flow.ahead))) * flow.batch_size
     thinking = replace(parts, score=None, checkpoint=checkpoint, at_once=at_once)
     try:
         if state.phase in (Phase.SCORE, Phase.PRUNE):

@@ -374,7 +374,7 @@ def _score(state: State, score: Caller, pricing: Pricing | None, gate: Callable[
 def scored_event(answered: Answered, pricing: Pricing | None) -> ev.Scored:
     """What a call answered, how exact it is, and what it cost."""
     rows, answer = answered
-    noise, cost = (None, None) if pricing is None else (pricing.noise(rows), pricing.paid(rows, answer))
+    noise, cost = (None, None) if pricing is None else (pricing.noise(rows, answer), pricing.paid(rows, answer))
     return ev.Scored(rows, answer.values, answer.reasons, answer.data, noise=noise, cost=cost)
 
 

@@ -185,6 +185,10 @@ def _measure(run: SearchRun, told: Told, paid: bool) -> None:
         bodies, rows = [], state.ids.rows(ids)
         cost = pricing.costs(rows) if cost is None and paid else cost
         noise = pricing.noise(rows) if noise is None else noise
+        if paid and cost is None and (state.config.get("cost") or {}).get("by") == REPORTED:
+            pricing.untold += len(rows)
+            for text in pricing.news():
+                run.notify("calls", text)
     rows, _ = state.ids.number(ids)
     scored = ev.Scored(rows, answer.values, answer.reasons, answer.data, True, noise, cost, paid)
     run.emit([*bodies, scored])

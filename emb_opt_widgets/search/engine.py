@@ -142,9 +142,10 @@ class SearchEngine:
         """The same groups; what calls should tell a person is told between them."""
         for group in groups:
             yield group
-            scorer = self.parts().score
-            for text in () if scorer is None else scorer.news():
-                pulse.notify("calls", text)
+            parts = self.parts()
+            for told in (parts.score, parts.pricing):
+                for text in () if told is None else told.news():
+                    pulse.notify("calls", text)
 
     def _reached(self) -> bool:
         """Whether one of the endings beside the budget has come."""

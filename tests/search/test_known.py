@@ -147,6 +147,36 @@ def test_a_reported_cost_may_overshoot_by_what_is_in_flight(library: np.ndarray)
         lab.tell(pd.DataFrame({"id": [0], "score": [1.0], "cost": [-1.0]}))
 
 
+def test_a_cost_that_is_not_reported_is_told_once(library: np.ndarray) -> None:
+    search = eow.Search(library, truth, cost=eow.Cost(by="reported", unit="h"), budget=30, batch_size=4, update=RL)
+    search.run(progress=False)
+    [told] = [one.text for one in search.notices if "without the cost" in one.text]
+    assert "each counts 1" in told and search.measurements.cost.sum() == 30
+    lab = eow.Search(library, None, cost=eow.Cost(by="reported"), budget=30)
+    lab.tell(lab.ask(3), [1.0, 2.0, 3.0])
+    lab.tell(lab.ask(1), [1.0])
+    assert len([one for one in lab.notices if "without the cost" in one.text]) == 1
+    plain = eow.Search(library, truth, cost=eow.Cost(by=2.0), budget=30, update=RL)
+    plain.run(progress=False)
+    assert not [one for one in plain.notices if "cost" in one.text]
+
+
+def test_a_score_may_tell_how_exact_it_is(library: np.ndarray) -> None:
+    def score(items: Items) -> pd.DataFrame:
+        noise = np.where(items.ids % 2, 0.5, np.nan)
+        return pd.DataFrame({"score": truth(items), "noise": [None if np.isnan(n) else n for n in noise]})
+
+    search = eow.Search(library, score, noise=0.1, budget=30, update=RL)
+    search.run(progress=False)
+    assert (search.measurements.noise == np.where(search.measurements.id % 2, 0.5, 0.1)).all()
+    plain = eow.Search(library, score, budget=30, update=RL)
+    plain.run(progress=False)
+    assert np.isnan(plain.measurements.noise).all(), "noise is taken where it is asked for"
+    bad = eow.Search(library, lambda items: score(items).assign(noise=-1.0), noise="estimate", budget=30)
+    with pytest.raises(eow.EmbOptError, match="noise that cannot be used"):
+        bad.run(progress=False)
+
+
 def test_a_frame_that_a_score_returns_tells_its_cost_and_what_else_it_knows(library: np.ndarray) -> None:
     def score(items: Items) -> pd.DataFrame:
         table = pd.DataFrame({"id": items.ids, "score": truth(items), "cost": items.ids % 3 + 1.0, "by": "ann"})
