@@ -108,7 +108,7 @@ lab: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## JupyterLab on the notebooks
 notebooks: $(STAMP) $(BUNDLES) ## run the notebooks in full, results in out/notebooks/
 	EOW_NOTEBOOKS=full $(BIN)/python -m pytest tests/notebooks --timeout 1800 $(ARGS)
 
-soak: $(STAMP) ## tests that take minutes: 200 random kills, items that kill their workers, 500 answers of chance
+soak: $(STAMP) ## tests that take minutes: 200 random kills, items that kill their workers, 1,000 damaged files, 500 answers of chance
 	$(BIN)/python -m pytest -m soak -s tests/soak $(ARGS)
 
 e2e: $(STAMP) $(BUNDLES) $(LAB_INSTALLED) ## tests in a real browser, JupyterLab and kernel (they need Debian's chromium)

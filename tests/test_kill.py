@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,34 @@ def wait_for_progress(process: subprocess.Popen[str], ledger: Path, chance: rand
         if calls > wanted:
             return True
     return False
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, None])
+@pytest.mark.parametrize("update", [None, eow.RLUpdate([0.25, 1.0])], ids=["default", "rl"])
+def test_the_log_is_the_same_across_a_kill_where_items_fail(
+    tmp_path: Path, update: object, batch_size: int | None
+) -> None:
+    """The file as it is at every call stands for a kill there: a copy of it is what a killed program leaves."""
+    library = np.random.default_rng(0).standard_normal((400, 6)).astype(np.float32)
+    path, copies = tmp_path / "whole.eow", list[Path]()
+
+    def plain(items: eow.Items) -> np.ndarray:
+        if (items.ids % 17 == 3).any():
+            raise ValueError("an item of this batch is bad")
+        return -np.linalg.norm(items.embeddings - 0.5, axis=1)
+
+    def copied(items: eow.Items) -> np.ndarray:
+        copies.append(Path(shutil.copyfile(path, tmp_path / f"{len(copies)}.eow")))
+        return plain(items)
+
+    with eow.Search(library, copied, update=update, budget=60, batch_size=batch_size, path=path, seed=3) as search:
+        search.run(progress=False)
+        assert search.controller.state.n_failed >= 3
+        whole = search.events.to_bytes()
+    for copy in copies:
+        with eow.load(copy, library, plain) as again:
+            again.run(progress=False)
+            assert again.events.to_bytes() == whole, copy.name
 
 
 INTERRUPTED = """

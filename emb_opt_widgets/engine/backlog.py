@@ -42,6 +42,29 @@ class Batch:
         return replace(self, rows=self.rows[:half]), replace(self, rows=self.rows[half:])
 
 
+def batches(rows: Rows, whole: Rows, size: int) -> list[Batch]:
+    """What is left of a round, in the batches in which it would be called on had nobody stopped in between: of what was
+    begun, the halves that a failure left.
+
+    Args:
+        rows: `(n,)` of `whole`, in its order. whole: `(m,)` all rows of the round. size: Rows of a call.
+    """
+    left = np.isin(whole, rows)
+
+    def parts(batch: Rows, todo: npt.NDArray[np.bool_]) -> list[Batch]:
+        if not todo.any():
+            return []
+        if todo.all():
+            return [Batch(batch)]
+        half = len(batch) // 2
+        return parts(batch[:half], todo[:half]) + parts(batch[half:], todo[half:])
+
+    out = list[Batch]()
+    for i in range(0, len(whole), size):
+        out += parts(whole[i : i + size], left[i : i + size])
+    return out
+
+
 class Backlog:
     """Batches that wait: those due at a time, those in order, and suspects that are called on alone."""
 

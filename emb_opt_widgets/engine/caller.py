@@ -39,7 +39,7 @@ import numpy.typing as npt
 
 from emb_opt_widgets.engine.alignment import aligned, answered, names_items
 from emb_opt_widgets.engine.answers import Answer
-from emb_opt_widgets.engine.backlog import Backlog, Batch, Pace
+from emb_opt_widgets.engine.backlog import Backlog, Batch, Pace, batches
 from emb_opt_widgets.engine.calls import Answered, CallHealth, Calls, Halt, Opened, Outcome
 from emb_opt_widgets.engine.items import Items
 from emb_opt_widgets.engine.trouble import Trouble
@@ -215,12 +215,17 @@ class Caller:
 
     # -- feeding and asking ----------------------------------------------------------------------------------
 
-    def submit(self, rows: Rows) -> None:
-        """Rows to call on, in this order. A halt is over with it."""
+    def submit(self, rows: Rows, whole: Rows | None = None) -> None:
+        """Rows to call on, in this order. A halt is over with it.
+
+        Args:
+            rows: `(n,)`. whole: All rows of the round that these are left of; None: these.
+        """
         self._halted = False
-        size = self._calls.batch_size or (1 if self._pooled else max(1, len(rows)))
-        for i in range(0, len(rows), size):
-            self._backlog.add(Batch(rows[i : i + size]))
+        whole = rows if whole is None else whole
+        size = self._calls.batch_size or (1 if self._pooled else max(1, len(whole)))
+        for batch in batches(rows, whole, size):
+            self._backlog.add(batch)
 
     def poll(self, gate: Callable[[], bool] = lambda: True) -> list[Outcome]:
         """Start what may start, and tell what ended. Never waits.
@@ -251,11 +256,14 @@ class Caller:
         """Failures that were held back as verdicts; they still count as part of a run that goes on."""
         return [*self._trouble.settle()]
 
-    def __call__(self, rows: Rows, gate: Callable[[], bool]) -> Iterator[Answered | Halt | None]:
+    def __call__(
+        self, rows: Rows, gate: Callable[[], bool], whole: Rows | None = None
+    ) -> Iterator[Answered | Halt | None]:  # fmt: skip
         """Answers for all rows, as they come.
 
         Args:
             rows: Item rows, in the order to call.
+            whole: As in `submit`.
             gate: Asked before every call; once False, no further call is made, those under way finish and
                 are answered, and the iterator ends early.
 
@@ -266,7 +274,8 @@ class Caller:
             FunctionError: The function fails and `on_error` is "raise"; it broke its contract on its very
                 first call, twice; or the executor cannot be used.
         """
-        self.submit(rows)
+        self.recall()  # of an iteration that was given up, as where an answer could not be kept
+        self.submit(rows[~np.isin(rows, self.in_flight)], whole)
         halt: Halt | None = None
         stopped = False
         while self.busy:

@@ -361,7 +361,9 @@ def _fair_order(state: State, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int
 
 
 def _score(state: State, score: Caller, pricing: Pricing | None, gate: Callable[[], bool]) -> Iterator[Bodies]:
-    for answered in score(state.unscored(), lambda: gate() and not overspent(state)):
+    left, chosen = state.unscored(), state.chosen
+    whole = chosen[np.isin(chosen, left) | (state.items["status"][chosen] != ItemStatus.CANDIDATE)]
+    for answered in score(left, lambda: gate() and not overspent(state), whole):
         if answered is None:
             yield []
             continue

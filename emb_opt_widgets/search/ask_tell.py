@@ -244,5 +244,8 @@ def _correct(run: SearchRun, told: Told, note: str) -> None:
     dropped = rows[state.items["status"][rows] == ItemStatus.DROPPED]
     if len(dropped):
         raise StateError(f"Items are not in the source any more: {state.ids.take(dropped).tolist()[:5]}")
+    pricing = run.engine.parts().pricing
+    if told.noise is None and pricing is not None:
+        told = replace(told, noise=pricing.noise(rows))
     plain = {"items": told.ids.tolist()[:100], "scores": told.answer.values.tolist()[:100]}
     run.submit("correct", {"rows": rows, "told": told}, plain, note)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,9 +25,10 @@ from emb_opt_widgets.engine.protocols import (
 from emb_opt_widgets.engine.state import State
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.executors import as_workers
+from emb_opt_widgets.live import registry
 from emb_opt_widgets.live.folding import check_whole, fold
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
-from emb_opt_widgets.search.engine import driven, note_weakness
+from emb_opt_widgets.search.engine import SearchEngine, SearchRun, driven, note_weakness
 from emb_opt_widgets.search.reconcile import LenientVectors, check_dim, reconciled
 from emb_opt_widgets.search.search import Search
 from emb_opt_widgets.search.settings import Functions, check_own, check_score, check_setting
@@ -57,6 +60,9 @@ def load(
         drop_missing: Go on without the scores of items that the source lost, or that have another vector now. A source
             that grew, or whose order changed, needs no consent: items are known by their ids and vectors.
 
+    A file that this process has open already is opened once: a search that runs is returned as it is, one that rests is
+    closed first.
+
     Raises:
         InputError: Another source, a function of yours is missing, a class that the file names is not registered, or
             a part has other parameters than the file says.
@@ -69,6 +75,11 @@ def load(
         role: check_setting(role, part, given)
         for role, part in {"filter": filter, "update": update, "prune": prune}.items()
     }
+    held = _open_here(path)
+    if held is not None and held.running:
+        return Search.driven_by(held)
+    if held is not None:
+        held.close()
     store = SQLiteStore(path)
     try:
         bound = given or _stored_source(store, path)
@@ -81,6 +92,7 @@ def load(
         store.close()
         raise
     run = driven(bound, functions, workers, store, state)
+    _tell_missing(run, store)
     if changed is not None:
         run.emit([changed])
     note_weakness(run)
@@ -93,6 +105,31 @@ def load(
             f"earlier one cannot read; a copy as it was is kept as {store.copy.name}.",
         )
     return Search.driven_by(run)
+
+
+def _open_here(path: str | Path) -> SearchRun | None:
+    """What drives the search of this file, where this process has it open to write; also by another of its names."""
+    for _, run in registry.entries():
+        store = getattr(run, "store", None)
+        if isinstance(run.engine, SearchEngine) and isinstance(store, SQLiteStore) and store.writes:
+            with suppress(OSError):
+                if store.path.samefile(path):
+                    held: SearchRun = run
+                    return held
+    return None
+
+
+def _tell_missing(run: SearchRun, store: SQLiteStore) -> None:
+    """Tell the person of events that the file should hold and does not."""
+    if not store.missing:
+        return
+    text = (
+        f"{store.path.name} should hold {len(store) + store.missing} events, and holds {len(store)}: the last "
+        f"{store.missing} are missing, with the scores that are in them. It goes on with what is there; where there is "
+        "a whole copy, open that instead."
+    )
+    run.notify("file", text)
+    warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
 def _own_functions(state: State, own: Mapping[str, Any], score: ScoreFunction | None) -> Functions:
@@ -169,6 +206,7 @@ def replay(path: str | Path, source: SourceLike | None = None, *, drop_missing: 
     finally:
         kept.close()
     run = driven(bound, Functions(), None, store, state)
+    _tell_missing(run, kept)
     if changed is not None:
         run.emit([changed])
     return Search.driven_by(run)

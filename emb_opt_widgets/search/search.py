@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
+from weakref import WeakKeyDictionary, ref
 
 import numpy.typing as npt
 
@@ -41,6 +42,7 @@ from emb_opt_widgets.live.run import waited
 from emb_opt_widgets.live.steering import Asked
 from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
+from emb_opt_widgets.search.copying import save_copy
 from emb_opt_widgets.search.engine import SearchRun, activity_of, driven, note_weakness
 from emb_opt_widgets.search.growing import extend
 from emb_opt_widgets.search.known import known_events
@@ -60,6 +62,9 @@ from emb_opt_widgets.search.steering import Steering
 from emb_opt_widgets.sources import as_source
 
 __all__ = ["Search"]
+
+
+_driven: WeakKeyDictionary[SearchRun, ref[Search]] = WeakKeyDictionary()
 
 
 class Search:
@@ -164,13 +169,17 @@ class Search:
 
     @classmethod
     def driven_by(cls, controller: SearchRun) -> Search:
-        """The search of a controller that is there already (`load`, `replay`)."""
-        search = cls.__new__(cls)
-        search._drive(controller)
+        """The search of a controller that is there already (`load`, `replay`): the same one while it lives."""
+        known = _driven.get(controller)
+        search = None if known is None else known()
+        if search is None:
+            search = cls.__new__(cls)
+            search._drive(controller)
         return search
 
     def _drive(self, controller: SearchRun) -> None:
         self._controller = controller
+        _driven[controller] = ref(self)
         self._steering = Steering(controller)
         registry.note(controller)
 
@@ -519,6 +528,17 @@ class Search:
         from emb_opt_widgets.report import write_report
 
         return write_report(self, path)
+
+    def save_copy(self, path: str | Path) -> None:
+        """Write all of the search to a new file, also while it runs: whole, or not at all.
+
+        Where its own file was deleted, renamed or replaced meanwhile, the search goes on in the copy. A search that
+        lives in memory goes on there.
+
+        Raises:
+            FileError: There is something of that name, or it cannot be written.
+        """
+        save_copy(self._controller, path)
 
     def close(self) -> None:
         """Pause if it runs, and let go of the file."""

@@ -161,6 +161,13 @@ def test_a_cost_that_is_not_reported_is_told_once(library: np.ndarray) -> None:
     assert not [one for one in plain.notices if "cost" in one.text]
 
 
+def test_a_correction_is_as_exact_as_the_search_says(library: np.ndarray) -> None:
+    search = eow.Search(library, None, noise=0.25)
+    search.tell([3, 4], [1.0, 2.0])
+    search.tell(3, 2.5, replace=True)
+    assert search.measurements.noise.tolist() == [0.25] * 3
+
+
 def test_a_score_may_tell_how_exact_it_is(library: np.ndarray) -> None:
     def score(items: Items) -> pd.DataFrame:
         noise = np.where(items.ids % 2, 0.5, np.nan)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from emb_opt_widgets.engine.events import Body, Event
-from emb_opt_widgets.errors import DamagedFileError, FileError, FileInUseError, InputError, NewerFileError
+from emb_opt_widgets.errors import DamagedFileError, FileError, InputError, NewerFileError
 from emb_opt_widgets.live.store.codec import decode, encode, plain_json
 from emb_opt_widgets.live.store.form import SEARCH_FILE, FileForm
 from emb_opt_widgets.live.store.lock import WriterLock
+from emb_opt_widgets.live.store.opening import (
+    check_length,
+    check_tables,
+    connect,
+    copied,
+    identity,
+    journaled,
+    rolled_back,
+)
+from emb_opt_widgets.live.store.words import translated
 
 __all__ = ["APPLICATION_ID", "FORMAT", "SQLiteStore"]
 
@@ -23,10 +34,13 @@ APPLICATION_ID = SEARCH_FILE.application_id
 FORMAT = 2
 """1: version 0.1, which knows fewer kinds of events."""
 _TEXT_LIMIT = 20_000
+_PAGE = 512
+"""Events that are read at once."""
 _SCHEMA = """
-CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE times (seq INTEGER PRIMARY KEY, time REAL NOT NULL);
-CREATE TABLE payload (row INTEGER PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events
+    (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS times (seq INTEGER PRIMARY KEY, time REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS payload (row INTEGER PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
@@ -46,6 +60,7 @@ class SQLiteStore:
     Attributes:
         copy: Where the file as it is will be kept, before the first event to come brings it from an earlier format to
             today's; None where it has today's.
+        missing: Events at its end that it should hold, and does not.
 
     Raises:
         FileInUseError: Another writer holds it.
@@ -64,21 +79,32 @@ class SQLiteStore:
         self.form = form
         self._lock: WriterLock | None = None
         self._buffer: list[tuple[int, str, bytes, float]] = []
+        self.mode = "off"
+        self._aside: tempfile.TemporaryDirectory[str] | None = None
         self._check_place(create)
         if not readonly:
             self._lock = WriterLock(self.path)
         try:
-            self._db = self._connect(readonly)
+            if not create:
+                check_length(self.path)
+            self._db = self._open(readonly)
             version = FORMAT if create else self._check_format()
-            self.mode = "off" if readonly else self._journal()
+            if not readonly:
+                self._db, self.mode = journaled(self._db, self.path)
             earlier = self.path.with_name(f"{self.path.stem}.format{version}{self.path.suffix}")
             self.copy = None if readonly or version == FORMAT else earlier
             if create:
                 self._make()
             self._n = int(self._db.execute("SELECT COALESCE(MAX(seq) + 1, 0) FROM events").fetchone()[0])
+            self.missing = max(0, self._kept() - self._n)
+            if not readonly:
+                self._db.execute("CREATE TABLE IF NOT EXISTS kept (n INTEGER NOT NULL)")
+                if self.missing:
+                    self._db.execute("DELETE FROM times WHERE seq >= ?", (self._n,))
+            self._identity = identity(self.path)
         except sqlite3.Error as error:
             self._release()
-            raise self._translated(error, "opened") from error
+            raise translated(error, self.path.name, self.form, "opened") from error
         except FileError:
             self._release()
             raise
@@ -86,7 +112,7 @@ class SQLiteStore:
     def _check_place(self, create: bool) -> None:
         if self.path.is_dir():
             raise FileError(f"{self.path} is a folder", expected="the name of a file", got="a folder")
-        if create and self.path.exists() and self.path.stat().st_size:
+        if create and self.path.exists() and self.path.stat().st_size and not self._unborn():
             raise FileError(
                 f"{self.path.name} exists already",
                 expected="a new file",
@@ -98,44 +124,44 @@ class SQLiteStore:
         if not self.path.parent.is_dir():
             raise FileError(f"The folder of {self.path} is not there", expected="a folder", got="none", hint="Make it")
 
-    def _connect(self, readonly: bool) -> sqlite3.Connection:
-        if readonly:
-            left = self.path.with_name(self.path.name + "-wal").exists()
-            whole = not left and (self._has_log() or not os.access(self.path.parent, os.W_OK))
-            uri = f"{self.path.resolve().as_uri()}?{'immutable=1' if whole else 'mode=ro'}"
-            return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-        return sqlite3.connect(self.path, timeout=5.0, check_same_thread=False, isolation_level=None)
-
-    def _has_log(self) -> bool:
-        """Whether changes go to a write-ahead log (https://www.sqlite.org/fileformat2.html, section 1.3.3). Where it is
-        not there, nobody has the file open, and what only reads it must not make one."""
+    def _unborn(self) -> bool:
+        """Whether whoever began to make it was killed before its first event."""
         try:
-            with open(self.path, "rb") as file:
-                return file.read(20)[18:] == b"\2\2"
-        except OSError:  # SQLite's own words for it are translated
+            db = connect(self.path, readonly=True)
+            try:
+                mark = int(db.execute("PRAGMA application_id").fetchone()[0])
+                return (
+                    mark == self.form.application_id
+                    and not db.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0]
+                )
+            finally:
+                db.close()
+        except sqlite3.Error:
             return False
 
-    def _journal(self) -> str:
-        """Write-ahead log where it works; a rollback journal where it does not (network drives)."""
-        for mode in ("wal", "delete"):
-            try:
-                got = str(self._db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0])
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.execute("BEGIN IMMEDIATE")
-                self._db.execute("ROLLBACK")
-            except sqlite3.OperationalError as error:
-                if mode == "delete" or "locked" in str(error):
-                    raise
-                self._db.close()
-                self._db = self._connect(readonly=False)
-                continue
-            if got == mode:
-                break
-        return got
+    def _open(self, readonly: bool) -> sqlite3.Connection:
+        db = connect(self.path, readonly)
+        if not readonly:
+            return db
+        try:
+            db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            if "readonly" not in str(error):
+                raise
+            db.close()
+            copy, self._aside = rolled_back(self.path)
+            db = connect(copy, readonly=False)
+        return db
+
+    def _kept(self) -> int:
+        """How many events it should hold, as it was written down apart from them; 0 where that was not done."""
+        there = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'kept'").fetchone()
+        row = self._db.execute("SELECT MAX(n) FROM kept").fetchone() if there else None
+        return int(row[0]) if row and isinstance(row[0], int) else 0
 
     def _make(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.split(";"):
+        for statement in _SCHEMA.strip().split(";"):
             self._db.execute(statement)
         self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.execute(f"PRAGMA application_id = {self.form.application_id}")
@@ -150,7 +176,7 @@ class SQLiteStore:
                 f"{self.path.name} is not a {self.form.whose}'s file",
                 expected=f"a file made by {self.form.made_by}",
                 got="another SQLite database" if found else "a database without our mark",
-                hint="A copy needs the files beside it too, of the same name with -wal at its end",
+                hint="A copy of a file of 0.1 needs the file beside it too, of the same name with -wal at its end",
             )
         if version > FORMAT:
             raise NewerFileError(
@@ -159,6 +185,7 @@ class SQLiteStore:
                 got=f"format {version}",
                 hint="pip install --upgrade emb_opt_widgets",
             )
+        check_tables(self._db, self.path.name)
         return version
 
     def _upgrade(self, copy: Path) -> None:
@@ -172,8 +199,10 @@ class SQLiteStore:
         self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self.copy = None
 
-    def append(self, bodies: Sequence[Body], payload: Sequence[tuple[int, Any]] = ()) -> None:
-        """Keep these, all or none.
+    def append(
+        self, bodies: Sequence[Body], payload: Sequence[tuple[int, Any]] = (), at: float | None = None
+    ) -> None:  # fmt: skip
+        """Keep these, all or none; as of now, or of when they happened.
 
         What was paid for or asked by a person is on the disk when this returns; the rest, which the engine
         would compute again, goes with the next such event.
@@ -181,7 +210,7 @@ class SQLiteStore:
         Raises:
             FileError: The disk is full, or the file cannot be written. Nothing of this call was kept.
         """
-        now = time.time()
+        now = time.time() if at is None else at
         first = len(self)
         added = [(first + i, body.kind, encode(body), now) for i, body in enumerate(bodies)]
         self._buffer += added
@@ -195,6 +224,21 @@ class SQLiteStore:
     def _flush(self, payload: Sequence[tuple[int, Any]] = ()) -> None:
         if not self._buffer and not payload:
             return
+        self._watch()
+        self._write(payload)
+
+    def _watch(self) -> None:
+        """Hold the path to lead to the file that is written to."""
+        if self._identity is None or (found := identity(self.path)) == self._identity:
+            return
+        raise FileError(
+            f"{self.path.name} was {'deleted or renamed' if found is None else 'replaced'} while it was open",
+            expected="the file that was opened",
+            got="none" if found is None else "another",
+            hint="Nothing is lost: save_copy(path) writes all of it anew, and run() goes on there",
+        )
+
+    def _write(self, payload: Sequence[tuple[int, Any]] = ()) -> None:
         try:
             if self.copy is not None:
                 self._upgrade(self.copy)
@@ -204,14 +248,14 @@ class SQLiteStore:
             self._db.executemany("INSERT INTO times VALUES (?, ?)", [(row[0], row[3]) for row in self._buffer])
             if payload:
                 shown = [(row, _shortened(value)) for row, value in payload]
-                self._db.executemany("INSERT OR IGNORE INTO payload VALUES (?, ?)", shown)
+                self._db.executemany("INSERT OR REPLACE INTO payload VALUES (?, ?)", shown)
+            self._db.execute("DELETE FROM kept")
+            self._db.execute("INSERT INTO kept VALUES (?)", (self._n + len(self._buffer),))
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise self._translated(error, "written") from error
-        if not self._n and self.mode == "wal":
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raise translated(error, self.path.name, self.form, "written") from error
         self._n += len(self._buffer)
         self._buffer.clear()
 
@@ -224,19 +268,32 @@ class SQLiteStore:
         end = len(self) if stop is None else min(stop, len(self))
         if end > self._n:
             self._flush()
+        for first in range(start, end, _PAGE):
+            for seq, kind, body, crc, at in self._page(first, min(first + _PAGE, end)):
+                if crc != _checksum(seq, kind, body):
+                    raise DamagedFileError(f"Event {seq} of {self.path.name} is damaged", hint="Restore a copy")
+                moment = float(at) if isinstance(at, (int, float)) else float("nan")
+                yield Event(seq, decode(kind, body, self.form.bodies), moment)
+
+    def _page(self, start: int, stop: int) -> list[tuple[int, str, bytes, int, Any]]:
+        """Rows of events, read at once: an open cursor would keep a writer waiting.
+
+        Raises:
+            DamagedFileError: One is missing.
+        """
         try:
             rows = self._db.execute(
                 "SELECT e.seq, e.kind, e.body, e.crc, t.time FROM events e LEFT JOIN times t USING (seq)"
                 " WHERE e.seq >= ? AND e.seq < ? ORDER BY e.seq",
-                (start, end),
-            )
-            for expected, (seq, kind, body, crc, at) in enumerate(rows, start):
-                if seq != expected or crc != _checksum(seq, kind, body):
-                    what = "missing" if seq != expected else "damaged"
-                    raise DamagedFileError(f"Event {expected} of {self.path.name} is {what}", hint="Restore a copy")
-                yield Event(seq, decode(kind, body, self.form.bodies), float("nan") if at is None else at)
+                (start, stop),
+            ).fetchall()
         except sqlite3.Error as error:
-            raise self._translated(error, "read") from error
+            raise translated(error, self.path.name, self.form, "read") from error
+        seen = {row[0] for row in rows}
+        for seq in range(start, stop):
+            if seq not in seen:
+                raise DamagedFileError(f"Event {seq} of {self.path.name} is missing", hint="Restore a copy")
+        return rows
 
     def payload(self, rows: Sequence[int]) -> dict[int, Any]:
         """What these items stand for, as far as it was kept."""
@@ -255,6 +312,36 @@ class SQLiteStore:
     def __len__(self) -> int:
         return self._n + len(self._buffer)
 
+    @property
+    def writes(self) -> bool:
+        """Whether it is open, and not only to be looked at."""
+        return self._lock is not None
+
+    def save_copy(self, path: str | Path) -> bool:
+        """Write all events to another file, whole or not at all; whether this goes on there, its own file being gone.
+
+        Raises:
+            FileError: There is something of that name, or it cannot be written.
+        """
+        target = Path(path).expanduser()
+        if target.exists():
+            raise FileError(f"{target.name} exists already", expected="a new file", got="one that is there")
+        lost = self._lock is not None and identity(self.path) != self._identity
+        try:
+            if self._buffer and not lost:
+                self._write()
+            copied(self._db, target)
+        except sqlite3.Error as error:
+            raise translated(error, target.name, self.form, "written") from error
+        if lost:
+            lock = WriterLock(target)
+            self._release()
+            self.path, self._lock, self._identity = target, lock, identity(target)
+            self._db, self.mode = journaled(connect(target, readonly=False), target)
+            if self._buffer:
+                self._write()
+        return lost
+
     def close(self) -> None:
         """Close the file and let another writer in."""
         try:
@@ -265,30 +352,15 @@ class SQLiteStore:
 
     def _release(self) -> None:
         if hasattr(self, "_db"):
+            with suppress(sqlite3.Error):
+                if self._lock is not None and self.mode == "truncate":
+                    self._db.execute("PRAGMA journal_mode = delete")
             self._db.close()
+        if self._aside is not None:
+            self._aside.cleanup()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-    def _translated(self, error: sqlite3.Error, verb: str) -> FileError:
-        text = str(error)
-        name = self.path.name
-        if "locked" in text or "busy" in text:
-            return FileInUseError(f"{name} is in use ({text})", hint="Close the other process that has it open")
-        if "malformed" in text or "not a database" in text or "no such table" in text or "corrupt" in text:
-            return DamagedFileError(
-                f"{name} is damaged, or not a {self.form.whose}'s file ({text})",
-                expected=f"a file made by {self.form.made_by}",
-                got="something else",
-                hint="Restore it from a copy",
-            )
-        hints = {
-            "full": "The disk is full: make room, then run() goes on; nothing that was scored is lost",
-            "readonly": "The file or its folder is read-only: change its permissions, or choose another path",
-            "unable to open": "Check that the folder exists and can be written to",
-        }
-        hint = next((h for word, h in hints.items() if word in text), "Check the disk, then run() goes on")
-        return FileError(f"{name} cannot be {verb} ({text})", hint=hint)
 
 
 def _checksum(seq: int, kind: str, body: bytes) -> int:
