@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, Union, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, Union, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,17 +21,20 @@ __all__ = [
     "Choose",
     "Closes",
     "Direction",
+    "Explains",
     "FilterFunction",
     "GrowingSource",
     "ItemsLike",
     "Numbers",
     "OnError",
+    "Opinion",
     "PlacedSource",
     "Predicts",
     "Prune",
     "PruneLike",
     "QueriesLike",
     "ReadableSource",
+    "Reasons",
     "Response",
     "Responses",
     "ScoreFunction",
@@ -148,6 +151,50 @@ class Believes(Protocol):
     def believe(self, view: SearchView) -> npt.NDArray[np.float64] | None:
         """What each item of `view.paid()` is believed to gain, `(n,)`, NaN where its score failed; None where the
         measured means are all that is to be known."""
+
+
+class Opinion(NamedTuple):
+    """What one surrogate expects of an item.
+
+    Attributes:
+        surrogate: Its name; of one that fits several models, the model's.
+        expected, deviation: What a measurement of the item would gain, and the standard deviation.
+        weight: Its share in what all together expect. trust: The rank correlation of its predictions of scores that
+            were left out with these.
+    """
+
+    surrogate: str
+    expected: float
+    deviation: float
+    weight: float
+    trust: float
+
+
+class Reasons(NamedTuple):
+    """Why an update thinks of an item as it does.
+
+    Attributes:
+        expected, deviation: What a measurement of it would gain by all surrogates, and the standard deviation.
+        opinions: Of each surrogate.
+        ids: `(n,)` scored items most like it. alike: `(n,)` how like, at most 1, in the most believed surrogate's eyes.
+        place: By what is expected of it, from 1, among the items without a score and itself. of: How many these are.
+    """
+
+    expected: float
+    deviation: float
+    opinions: tuple[Opinion, ...]
+    ids: npt.NDArray[Any]
+    alike: npt.NDArray[np.float64]
+    place: int
+    of: int
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """An update that tells why it thinks of an item as it does."""
+
+    def explain(self, item: int | str, n: int, view: SearchView) -> Reasons | None:
+        """Why, with `n` scored items at most; None before anything can be said, or of an item that it does not know."""
 
 
 @runtime_checkable

@@ -74,6 +74,7 @@ class SearchEngine:
         self.waits = False
         self._began = time.monotonic()
         self._made: tuple[dict[str, Any], Parts] | None = None
+        self.thoughts: dict[str, Any] = {}
         self._believed: tuple[tuple[Any, ...], npt.NDArray[np.float64] | None] | None = None
 
     def parts(self) -> Parts:
@@ -116,6 +117,7 @@ class SearchEngine:
     def forget(self) -> None:
         """The source is another now: what was made of it is made again."""
         self._cache.clear()
+        self.thoughts.clear()
         self._made = None
 
     # -- rounds --------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, overload
 from weakref import WeakKeyDictionary, ref
 
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from emb_opt_widgets.engine import events as ev
 from emb_opt_widgets.engine.bound import BoundSource
 from emb_opt_widgets.engine.calls import Calls
 from emb_opt_widgets.engine.costs import Cost, amount, describe_cost, describe_noise
-from emb_opt_widgets.engine.items import Items
+from emb_opt_widgets.engine.items import Item, Items
 from emb_opt_widgets.engine.limits import MAX_QUERIES
 from emb_opt_widgets.engine.protocols import (
     Direction,
@@ -44,6 +44,13 @@ from emb_opt_widgets.live.store import MemoryStore, SQLiteStore, Store
 from emb_opt_widgets.search.ask_tell import ask, give_back, pending, tell
 from emb_opt_widgets.search.copying import save_copy
 from emb_opt_widgets.search.engine import SearchRun, activity_of, driven, note_weakness
+from emb_opt_widgets.search.explaining import (
+    Explanation,
+    NodeExplanation,
+    OperatorTable,
+    explain,
+    operators_of,
+)
 from emb_opt_widgets.search.growing import extend
 from emb_opt_widgets.search.known import known_events
 from emb_opt_widgets.search.previews import PrunePreview, prune_preview
@@ -321,6 +328,34 @@ class Search:
         """What `prune_node` would do: how many nodes it would make inactive, how many unscored items it would close,
         and the best score among what they found. Changes nothing."""
         return prune_preview(self._controller, list(node) if isinstance(node, (list, tuple)) else [node], subtree)  # type: ignore[list-item]
+
+    @overload
+    def explain(self, item: int | str | Item) -> Explanation: ...
+
+    @overload
+    def explain(self, *, node: int) -> NodeExplanation: ...
+
+    def explain(
+        self, item: int | str | Item | None = None, *, node: int | None = None
+    ) -> Explanation | NodeExplanation:
+        """Why: what is known and thought of an item; or what a node and all below it cost and found.
+
+        With the default strategy: what each of its models expects of the item and how far it is to be trusted, the
+        scored items that this rests on, and the item's place among all. Changes nothing, and may be asked at any time.
+
+        Args:
+            item: An id, or an `Item`. node: A node's id, instead.
+
+        Raises:
+            InputError: Neither or both, or the source has no such item.
+            UnknownNodeError: The tree has no such node.
+        """
+        return explain(self._controller, item, node)
+
+    @property
+    def operators(self) -> OperatorTable:
+        """What each operator cost and found so far, a person's branches among them."""
+        return operators_of(self._controller)
 
     def restore(self, node: int, note: str = "") -> None:
         """Reverse a prune, a person's or the pruner's."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.engine.ids import as_ids
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.strategies.portfolio.asking import Seen
 from emb_opt_widgets.strategies.portfolio.ensemble import Ensemble, Scored, fit_ensemble
@@ -19,7 +20,7 @@ from emb_opt_widgets.strategies.portfolio.state import Memory
 from emb_opt_widgets.strategies.portfolio.surrogates import Surrogate
 from emb_opt_widgets.strategies.portfolio.troubles import Troubles, without
 
-__all__ = ["believed_of_all", "expected_of"]
+__all__ = ["Learned", "believed_of_all", "expected_of", "learned"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -28,12 +29,63 @@ _KEY = "portfolio/beliefs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Fitted:
-    """An ensemble, the library it is of, and by what it was fitted."""
+class Learned:
+    """What was made of all scores there are.
 
-    by: tuple[Any, ...]
+    Attributes:
+        ensemble: Fitted to them. scored: What it was fitted to.
+        places: `(m,)` the library rows of the search's rows, -1 for one that the library does not have.
+        row: The library row of an id, -1 where there is none. ids: The ids of library rows.
+    """
+
     ensemble: Ensemble
-    library: Library
+    scored: Scored
+    places: Array
+    row: Callable[[int | str], int]
+    ids: Callable[[Array], Array]
+
+    @property
+    def library(self) -> Library:
+        """What rows are of."""
+        return self.scored.library
+
+
+def learned(surrogates: Sequence[Surrogate], view: SearchView) -> Learned | None:
+    """The surrogates fitted to all scores there are; None before any can be asked."""
+    if is_readable(view.source):
+        shelf = shelf_of(view)
+        known = known_rows(view, shelf)
+        scored = Scored(shelf.library, known.rows, known.gains, shelf.sums, view.rng, view.checkpoint)
+        ensemble = _ensemble(scored, surrogates, view)
+        if ensemble is None:
+            return None
+        rows = shelf.rows(view)
+        return Learned(ensemble, scored, rows, lambda one: int(shelf.ids.rows(as_ids([one]))[0]), shelf.ids.of)
+    seen = Seen(view)
+    scored = Scored(seen.library, seen.paid, seen.gains, None, view.rng, view.checkpoint)
+    ensemble = _ensemble(scored, surrogates, view)
+    if ensemble is None:
+        return None
+    places = seen.places
+
+    def row(item: int | str) -> int:
+        known = view.row_of(item)
+        return -1 if known is None or known >= len(places) else int(places[known])
+
+    return Learned(ensemble, scored, places, row, lambda rows: view.ids(seen.rows[rows]))
+
+
+def _ensemble(scored: Scored, surrogates: Sequence[Surrogate], view: SearchView) -> Ensemble | None:
+    """Fitted to these; kept until there are others."""
+    fine = scored.gains[np.isfinite(scored.gains)]
+    if len(fine) < 3 or not fine.max() > fine.min():
+        return None
+    memory = Memory.read(view.memory)
+    by = (tuple(surrogates), scored.rows.tobytes(), scored.gains.tobytes(), repr(memory.hyper))
+    kept: tuple[tuple[Any, ...], Ensemble | None] | None = view.cache.get(_KEY)
+    if kept is None or kept[0] != by:
+        kept = view.cache[_KEY] = by, fit_ensemble(scored, surrogates, memory)[0]
+    return kept[1]
 
 
 def expected_of(surrogates: Sequence[Surrogate], rows: Array, view: SearchView) -> tuple[Float64, Float64]:
@@ -46,36 +98,12 @@ def expected_of(surrogates: Sequence[Surrogate], rows: Array, view: SearchView) 
     """
 
     def told(asked: Sequence[Surrogate]) -> tuple[Float64, Float64]:
-        if is_readable(view.source):
-            shelf = shelf_of(view)
-            known, places = known_rows(view, shelf), shelf.rows(view)
-            scored = Scored(shelf.library, known.rows, known.gains, shelf.sums, view.rng, view.checkpoint)
-        else:
-            seen = Seen(view)
-            places = seen.places
-            scored = Scored(seen.library, seen.paid, seen.gains, None, view.rng, view.checkpoint)
-        fitted = _fitted(scored, asked, view)
-        if fitted is None:
+        known = learned(asked, view)
+        if known is None:
             return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-        return expected(fitted.ensemble, fitted.library, places[rows])
+        return expected(known.ensemble, known.library, known.places[rows])
 
     return without(surrogates, told, Troubles(view.notify))
-
-
-def _fitted(scored: Scored, surrogates: Sequence[Surrogate], view: SearchView) -> _Fitted | None:
-    """The surrogates fitted to all scores there are; kept until there are others."""
-    fine = scored.gains[np.isfinite(scored.gains)]
-    if len(fine) < 3 or not fine.max() > fine.min():
-        return None
-    memory = Memory.read(view.memory)
-    by = (tuple(surrogates), scored.rows.tobytes(), scored.gains.tobytes(), repr(memory.hyper))
-    kept: _Fitted | None = view.cache.get(_KEY)
-    if kept is None or kept.by != by:
-        ensemble, _, _ = fit_ensemble(scored, surrogates, memory)
-        if ensemble is None:
-            return None
-        kept = view.cache[_KEY] = _Fitted(by, ensemble, scored.library)
-    return kept
 
 
 def believed_of_all(surrogates: Sequence[Surrogate], view: SearchView) -> Float64 | None:

@@ -14,7 +14,7 @@ from emb_opt_widgets.strategies.portfolio.known import imputed
 from emb_opt_widgets.strategies.portfolio.library import Library
 from emb_opt_widgets.strategies.portfolio.process import Process
 
-__all__ = ["believed", "expected", "inexact"]
+__all__ = ["believed", "expected", "inexact", "of_member"]
 
 Array = npt.NDArray[Any]
 Float64 = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ def expected(ensemble: Ensemble, library: Library, rows: Array) -> tuple[Float64
     mean, deviation = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if len(inside):
         at = rows[inside]
-        each = {name: _of(member, library, at) for name, member in ensemble.fits.items()}
+        each = {name: of_member(member, library, at) for name, member in ensemble.fits.items()}
         mean[inside], deviation[inside] = _in_scores(ensemble, *_mixed(each, ensemble.weights))
     return mean, deviation
 
@@ -59,7 +59,7 @@ def believed(ensemble: Ensemble, library: Library, rows: Array, gains: Float64, 
         mean[kept[came[kept]]], variance[kept[came[kept]]] = member.left_one_out()
         others = np.flatnonzero(came & ~inside)
         if len(others):
-            mean[others], variance[others] = _of(member, library, rows[others])
+            mean[others], variance[others] = of_member(member, library, rows[others])
         each[name] = mean[came], variance[came]
     if not each:
         return gains
@@ -74,7 +74,7 @@ def believed(ensemble: Ensemble, library: Library, rows: Array, gains: Float64, 
     return out
 
 
-def _of(member: Member, library: Library, rows: Array) -> tuple[Float64, Float64]:
+def of_member(member: Member, library: Library, rows: Array) -> tuple[Float64, Float64]:
     """A member's mean and variance `(m,)` of measurements of these rows, on its own scale."""
     deviation = member.deviation_at(library, rows).astype(np.float64)
     return member.at(library, rows).astype(np.float64), deviation**2 + member.variance * member.noise

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emb_opt_widgets.engine.items import Items
-from emb_opt_widgets.engine.protocols import VolatileSource
+from emb_opt_widgets.engine.protocols import Reasons, VolatileSource
 from emb_opt_widgets.engine.queries import Choice, Proposals, Queries
 from emb_opt_widgets.engine.view import SearchView
 from emb_opt_widgets.errors import InputError
 from emb_opt_widgets.strategies.portfolio.asking import choose_hits, propose_queries
 from emb_opt_widgets.strategies.portfolio.beliefs import believed_of_all, expected_of
+from emb_opt_widgets.strategies.portfolio.explaining import reasons_of
 from emb_opt_widgets.strategies.portfolio.known import is_readable, would_close
 from emb_opt_widgets.strategies.portfolio.latent import LatentUpdate
 from emb_opt_widgets.strategies.portfolio.operators import OPERATORS, Asker, Operator
@@ -103,6 +104,10 @@ class Portfolio:
         """As `Predicts.predict`: by all surrogates, fitted to the scores there are now."""
         return expected_of(self._settings().surrogates, rows, view)
 
+    def explain(self, item: int | str, n: int, view: SearchView) -> Reasons | None:
+        """As `Explains.explain`."""
+        return reasons_of(self._settings().surrogates, item, n, view)
+
     def believe(self, view: SearchView) -> npt.NDArray[np.float64] | None:
         """As `Believes.believe`: by all surrogates, each asked about an item without its own score."""
         surrogates = self._settings().surrogates
@@ -153,6 +158,10 @@ class SurrogateUpdate:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """As `Predicts.predict`: by all surrogates, fitted to the scores there are now."""
         return expected_of(self._settings().surrogates, rows, view)
+
+    def explain(self, item: int | str, n: int, view: SearchView) -> Reasons | None:
+        """As `Explains.explain`."""
+        return reasons_of(self._settings().surrogates, item, n, view)
 
     def believe(self, view: SearchView) -> npt.NDArray[np.float64] | None:
         """As `Believes.believe`: by all surrogates, each asked about an item without its own score."""
