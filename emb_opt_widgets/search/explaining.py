@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from emb_opt_widgets.engine.ids import as_ids
 from emb_opt_widgets.engine.items import Item
 from emb_opt_widgets.engine.protocols import Explains, Opinion
 from emb_opt_widgets.engine.state import State
@@ -174,11 +175,11 @@ def explain(run: SearchRun, item: int | str | Item | None, node: int | None) -> 
     return _of_node(run, node) if node is not None else _of_item(run, item)  # type: ignore[arg-type]
 
 
-def _of_item(run: SearchRun, item: int | str | Item) -> Explanation:
-    item = item.id if isinstance(item, Item) else item
+def _of_item(run: SearchRun, given: int | str | Item) -> Explanation:
+    item: int | str = as_ids([given.id if isinstance(given, Item) else given]).tolist()[0]
     with run.lock:
         state, parts, source = run.state, run.engine.parts(), run.engine.source
-        row = state.ids.row(item) if isinstance(item, (int, str)) else None
+        row = state.ids.row(item)
         if row is None:
             source.fetch(np.array([item], object))
         measured = int(state.items["measured"][row]) if row is not None else 0

@@ -59,6 +59,7 @@ def test_a_scored_item_says_who_asked_for_it() -> None:
     search = run_on(direction="minimize")
     top = search.results()
     found = search.explain(top[0])
+    assert found == search.explain(top.ids[0])
     assert (
         found.score == pytest.approx(TRUTH[top.ids[0]]) and found.operator == top.operator[0] and found.n_measured == 1
     )
@@ -115,6 +116,7 @@ def test_it_may_be_asked_while_the_search_runs() -> None:
         (lambda s: s.explain(), "neither"),
         (lambda s: s.explain(3, node=1), "both"),
         (lambda s: s.explain("no such"), "no such"),
+        (lambda s: s.explain(1.5), "wrong type"),
         (lambda s: s.explain(99_999), "99"),
         (lambda s: s.explain(node=10_000), "no such node"),
     ],
