@@ -89,7 +89,7 @@ def _places(folder: Path) -> tuple[Path, Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "demo.eow"
-        for old in (file, file.with_name("demo.eow-wal"), file.with_name("demo.eow-shm")):
+        for old in (file, *(file.with_name(f"demo.eow-{end}") for end in ("journal", "wal", "shm"))):
             old.unlink(missing_ok=True)
     except OSError as error:
         raise FileError(f"{folder} cannot be used ({error.strerror})", hint="Name another: --out FOLDER") from error

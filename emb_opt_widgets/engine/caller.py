@@ -198,8 +198,9 @@ class Caller:
         times = [now + _LONG]
         if self._backlog.due(now) and len(self._flying) < self._window():
             times.append(self._pace.next_start)
-        if self._backlog.next_due is not None:
-            times.append(self._backlog.next_due)
+        due = self._backlog.next_due
+        if due is not None and due > now:  # what is overdue waits for a call to end, which rings the bell
+            times.append(due)
         if self._calls.timeout is not None:
             for call in self._flying:
                 begun = call.begun

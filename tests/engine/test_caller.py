@@ -412,3 +412,30 @@ def test_each_row_comes_back_exactly_once(
 def test_calls_that_are_not_usable(name: str, value: Any, why: str) -> None:
     with pytest.raises(eow.InputError, match=f"{name} is not usable.*{why}"):
         Calls(**{name: value})
+
+
+def test_an_overdue_item_is_waited_for_and_not_looked_for_without_a_rest() -> None:
+    go, asked = threading.Event(), list[int]()
+
+    def score(items: Items) -> np.ndarray:
+        asked.extend(items.ids.tolist())
+        if len(asked) == 1:
+            raise eow.RetryLater(0.01)
+        go.wait(20)
+        return np.ones(len(items))
+
+    def gather(rows: np.ndarray) -> Items:
+        return Items(rows.astype(np.int64), np.zeros((len(rows), 2), np.float32))
+
+    caller = Caller("score", score, read_scores, gather, Calls(workers=1))
+    caller.submit(np.array([0, 1], np.int32))
+    while len(asked) < 2:
+        caller.poll()
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert caller.busy and len(caller.waiting) == 1 and caller.patience() > 1
+    go.set()
+    while caller.busy:
+        caller.poll()
+        time.sleep(0.01)
+    assert sorted(asked) == [0, 0, 1]

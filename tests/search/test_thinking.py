@@ -107,16 +107,16 @@ def test_given_up_thinking_leaves_no_trace(library):
 
 
 def test_a_pause_that_a_call_in_flight_outlasts_says_so(library):
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def score(items: Any) -> Any:
+        begun.set()
         go.wait(20)
         return smooth(items)
 
     search = eow.Search(library, score, update=eow.RLUpdate([0.3]), k=4, queries=2)
     search.start(1)
-    while search.activity is not Activity.SCORING:
-        time.sleep(0.01)
+    assert begun.wait(20) and search.activity is Activity.SCORING
     assert search.pause() is False and search.controller.halting
     go.set()
     assert search.wait(10) and search.activity is Activity.RESTING
